@@ -1,0 +1,70 @@
+"""Errors that a person can act on: a code, what happened, why, and the next step.
+
+They are raised at the boundary where the fault is known and shown as one sentence, never as a
+traceback. `exit_code` is the command line's exit status (see `product.md`, section 6).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RetentionError(Exception):
+    """A fault with a cause and a next step.
+
+    `code` is stable and translatable; `what` names the value at fault; `why` says what was
+    expected; `next_step` says what the reader can do now.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, what: str, *, why: str = "", next_step: str = "") -> None:
+        self.code = code
+        self.what = what
+        self.why = why
+        self.next_step = next_step
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """The whole message on one line: what, why, next step."""
+        parts = [self.what, self.why, self.next_step]
+        return " ".join(part.rstrip(".") + "." for part in parts if part)
+
+
+class UsageError(RetentionError):
+    """The call, a settings file or a mapping is wrong: mend it and call again."""
+
+    exit_code = 2
+
+
+class DataError(RetentionError):
+    """The behaviour data cannot be read, or does not keep the contract."""
+
+
+class DatabaseBusy(RetentionError):
+    """Another process holds the database: the same call can succeed later."""
+
+    exit_code = 3
+
+
+class StorageError(RetentionError):
+    """The disk refused: full, read-only, or a file that is no database of ours."""
+
+
+class ModelError(RetentionError):
+    """A model is missing, damaged, or does not fit the columns it is asked to score."""
+
+
+class TemplateError(RetentionError):
+    """A template cannot be read or rendered."""
+
+
+class StateError(RetentionError):
+    """The step is not allowed from the present state (for instance: approve before plan)."""
+
+
+class Cancelled(RetentionError):
+    """The operator or a signal stopped the work; nothing was half-written."""
+
+    exit_code = 130

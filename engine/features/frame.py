@@ -1,0 +1,85 @@
+"""The rows that models see: one row per (user, cutoff), numbers and a sequence of events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_EVENTS = 128
+"""How many of the last events of a user a sequence may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Events of all users as flat arrays; row i owns the half-open slice [start[i], stop[i]).
+
+    Events are ordered by (user, known_at, event id), so the events known before a cutoff are a
+    prefix of the user's slice and one flat array serves every cutoff. E events, N rows.
+    """
+
+    kind: NDArray[np.int32]  # (E,) index into kinds
+    topic: NDArray[np.int32]  # (E,) index into topics
+    value: NDArray[np.float32]  # (E,) log1p of seconds or of money; 0 where the event has none
+    occurred_s: NDArray[np.float64]  # (E,) seconds since 1970-01-01 UTC
+    start: NDArray[np.int64]  # (N,)
+    stop: NDArray[np.int64]  # (N,) stop - start <= MAX_EVENTS
+    kinds: tuple[str, ...]  # "lesson_started", "payment:failed", …
+    topics: tuple[str, ...]  # "" first: no topic
+
+    def take(self, rows: NDArray[Any]) -> Sequences:
+        """The sequences of `rows` (indices or mask); the flat arrays are shared."""
+        return Sequences(
+            self.kind,
+            self.topic,
+            self.value,
+            self.occurred_s,
+            self.start[rows],
+            self.stop[rows],
+            self.kinds,
+            self.topics,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFrame:
+    """N rows of D features; NaN = missing."""
+
+    user_ids: NDArray[np.object_]  # (N,) str
+    cutoffs: NDArray[np.datetime64]  # (N,) datetime64[s], naive UTC
+    segments: NDArray[np.object_]  # (N,) str: the plan, or another named group of peers
+    columns: tuple[str, ...]  # D names of feature specs
+    values: NDArray[np.float32]  # (N, D)
+    sequences: Sequences
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def take(self, rows: NDArray[Any]) -> FeatureFrame:
+        """The rows `rows` (indices or mask), in that order."""
+        return FeatureFrame(
+            self.user_ids[rows],
+            self.cutoffs[rows],
+            self.segments[rows],
+            self.columns,
+            self.values[rows],
+            self.sequences.take(rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFrame:
+    """Features with what came after: 1 = churned in the label window."""
+
+    frame: FeatureFrame
+    label: NDArray[np.float32]  # (N,) 0 or 1
+    weight: NDArray[np.float32]  # (N,) 1 unless honest labelling says otherwise
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: NDArray[Any]) -> LabelledFrame:
+        """The rows `rows` (indices or mask), in that order."""
+        return LabelledFrame(self.frame.take(rows), self.label[rows], self.weight[rows])

@@ -1,0 +1,1 @@
+"""The two databases of a workspace: behaviour (rebuildable) and ledger (precious)."""
