@@ -215,7 +215,6 @@ class ScoringRun:
     by_band: Mapping[str, int]
     value_at_risk: float
     currency: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

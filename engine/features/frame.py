@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,3 +84,35 @@ class LabelledFrame:
     def take(self, rows: NDArray[Any]) -> LabelledFrame:
         """The rows `rows` (indices or mask), in that order."""
         return LabelledFrame(self.frame.take(rows), self.label[rows], self.weight[rows])
+
+
+def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
+    """The rows of `parts` one after another.
+
+    The parts must share their columns and their flat event arrays, as the frames of one
+    `build_labelled` do. Raises `ValueError` otherwise.
+    """
+    first = parts[0].frame
+    for part in parts[1:]:
+        if (
+            part.frame.columns != first.columns
+            or part.frame.sequences.kind is not first.sequences.kind
+        ):
+            raise ValueError("frames of different builds cannot be concatenated")
+    frame = FeatureFrame(
+        np.concatenate([part.frame.user_ids for part in parts]),
+        np.concatenate([part.frame.cutoffs for part in parts]),
+        np.concatenate([part.frame.segments for part in parts]),
+        first.columns,
+        np.concatenate([part.frame.values for part in parts]),
+        replace(
+            first.sequences,
+            start=np.concatenate([part.frame.sequences.start for part in parts]),
+            stop=np.concatenate([part.frame.sequences.stop for part in parts]),
+        ),
+    )
+    return LabelledFrame(
+        frame,
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )

@@ -22,7 +22,7 @@ CREATE TABLE scoring_run (
     users          BIGINT NOT NULL,
     value_at_risk  DOUBLE NOT NULL,
     currency       VARCHAR NOT NULL,
-    seconds        DOUBLE NOT NULL
+    by_band        VARCHAR NOT NULL           -- JSON: band -> users
 );
 -- Stored in rank order, so that the default view of a million users is a range of rows.
 CREATE TABLE score (

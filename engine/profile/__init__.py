@@ -1,0 +1,1 @@
+"""Everything the user screen shows about one user."""

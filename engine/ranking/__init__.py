@@ -1,0 +1,1 @@
+"""The at-risk list: filters, sorting and pages over a scoring run."""

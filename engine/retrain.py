@@ -1,0 +1,192 @@
+"""Retraining: data at the cutoffs, honest labels, a challenger, its comparison, its registration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from engine.data.summary import churn_rule, summary
+from engine.effects.honest_labels import Contacts, HonestLabels, honest_labels
+from engine.evaluation.gate import gate
+from engine.evaluation.metrics import metrics
+from engine.features.build import build_labelled
+from engine.features.frame import LabelledFrame, concatenate
+from engine.outreach.log import contacts
+from engine.places import Places
+from engine.registry import Registry
+from engine.scoring import nothing_loaded
+from engine.settings import Settings
+from engine.store.lease import lease
+from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
+from engine.types import LabelCounts, Metrics, ModelCard
+
+Progress = Callable[[str, float, Mapping[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The four phases of one retraining, labels made honest."""
+
+    plan: CutoffPlan
+    rule: ChurnRule
+    train: LabelledFrame
+    validate: LabelledFrame
+    calibrate: LabelledFrame
+    test: LabelledFrame
+    labels: LabelCounts
+
+
+def collect_rows(
+    places: Places,
+    settings: Settings,
+    *,
+    as_of: datetime | None,
+    progress: Callable[[str, float], None],
+) -> Rows:
+    """Features and labels at every cutoff, in one read lease; the log decides which rows count.
+
+    Raises `DataError` when the history is too short for the churn rule.
+    """
+    with lease(places.behaviour) as connection:
+        loaded = summary(connection)
+        if loaded is None:
+            raise nothing_loaded()
+        rule = churn_rule(connection)
+        plan = plan_cutoffs(
+            rule,
+            first_at=loaded.first_at,
+            as_of=as_of or loaded.as_of,
+            cutoffs=settings.training.cutoffs,
+            every_days=settings.training.cutoff_every_days,
+            test_cutoffs=settings.training.test_cutoffs,
+        )
+        frames = build_labelled(connection, rule, plan.all, progress=progress)
+    log = contacts(places.ledger)
+    honest = {
+        cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
+        for cutoff, rows in frames.items()
+    }
+
+    def phase(cutoffs: Sequence[datetime], *, weighted: bool) -> LabelledFrame:
+        return concatenate([_honest(frames[c], honest[c], weighted=weighted) for c in cutoffs])
+
+    return Rows(
+        plan=plan,
+        rule=rule,
+        train=phase(plan.train, weighted=False),
+        validate=phase([plan.validate], weighted=False),
+        calibrate=phase([plan.calibrate], weighted=True),
+        test=phase(plan.test, weighted=True),
+        labels=_total([labels.counts for labels in honest.values()]),
+    )
+
+
+def _honest(rows: LabelledFrame, labels: HonestLabels, *, weighted: bool) -> LabelledFrame:
+    if weighted:
+        rows = replace(rows, weight=labels.weight.astype(np.float32))
+    return rows.take(labels.training_mask)
+
+
+def _total(counts: Sequence[LabelCounts]) -> LabelCounts:
+    return LabelCounts(
+        untreated=sum(count.untreated for count in counts),
+        holdout=sum(count.holdout for count in counts),
+        treated_inside=sum(count.treated_inside for count in counts),
+        treated_before=sum(count.treated_before for count in counts),
+        dropped=sum(count.dropped for count in counts),
+    )
+
+
+def retrain(
+    places: Places,
+    settings: Settings,
+    *,
+    model: str = "auto",
+    budget_s: float | None = None,
+    as_of: datetime | None = None,
+    now: datetime,
+    actor: str,
+    progress: Progress,
+    should_stop: Callable[[], bool],
+) -> ModelCard:
+    """Fit a challenger, compare it with the champion on the test cutoffs, register it.
+
+    Nothing is promoted here. Raises `Cancelled` when `should_stop` says so: nothing is kept then.
+    """
+    from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
+
+    rows = collect_rows(
+        places,
+        settings,
+        as_of=as_of,
+        progress=lambda stage, done: progress(stage, 0.25 * done, {}),
+    )
+    config = TrainingConfig(
+        model=model,
+        seed=settings.training.seed,
+        max_epochs=settings.training.max_epochs,
+        threads=settings.training.threads,
+        budget_s=budget_s or settings.training.budget_s,
+    )
+    data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test)
+    challenger = train_challenger(
+        data,
+        config,
+        progress=lambda stage, done, detail: progress(stage, 0.25 + 0.65 * done, detail),
+        should_stop=should_stop,
+    )
+    progress("evaluate", 0.9, {})
+    registry = Registry(places.models, places.ledger)
+    champion_id = registry.champion_id()
+    label, users = rows.test.label, rows.test.frame.user_ids
+    risks = {"challenger": challenger.model.predict(rows.test.frame).risk}
+    if champion_id is not None:
+        risks["champion"] = registry.load(champion_id).predict(rows.test.frame).risk
+    for name, single in challenger.singles.items():
+        risks[name] = single.predict(rows.test.frame).risk
+
+    def measure(name: str, model_name: str) -> Metrics:
+        return metrics(
+            model_name,
+            label,
+            risks[name],
+            cutoffs=rows.plan.test,
+            capacity=settings.risk.capacity,
+            weight=rows.test.weight,
+        )
+
+    verdict = gate(
+        label,
+        users,
+        challenger=risks["challenger"],
+        champion=risks.get("champion"),
+        baseline=risks.get("hist_gradient_boosting"),
+        seed=settings.training.seed,
+    )
+    test = measure("challenger", challenger.model.kind)
+    card = ModelCard(
+        model_id=f"{now:%Y%m%d-%H%M%S}-{challenger.model.kind.replace('_', '-')}",
+        kind=challenger.model.kind,
+        state="candidate",
+        created_at=now,
+        trained_until=max(rows.rule.matures_at(c) for c in (*rows.plan.train, rows.plan.calibrate)),
+        rows=len(rows.train),
+        columns=len(challenger.model.columns),
+        test=test,
+        peers=tuple(
+            measure(name, name if name != "champion" else f"champion {champion_id}")
+            for name in risks
+            if name != "challenger"
+        ),
+        verdict=verdict,
+        labels=rows.labels,
+        seconds=challenger.seconds,
+        seed=settings.training.seed,
+        learning=challenger.learning,
+    )
+    registry.save(challenger.model, card, now=now, actor=actor)
+    progress("done", 1.0, {})
+    return card
