@@ -9,8 +9,10 @@ by the data. Training cutoffs must be mature before the first validation or test
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Literal
+
+from engine.errors import DataError, UsageError
 
 RuleKind = Literal["inactive", "lapsed", "no_payment", "label"]
 
@@ -47,3 +49,100 @@ class ChurnRule:
     def matures_at(self, cutoff: datetime) -> datetime:
         """When the label of `cutoff` is known."""
         return self.window(cutoff)[1] + timedelta(days=self.grace_days)
+
+    def mature(self, cutoff: datetime, as_of: datetime) -> bool:
+        """Whether data that end at `as_of` (exclusive) tell the label of `cutoff`."""
+        return self.matures_at(cutoff) <= as_of
+
+
+@dataclass(frozen=True, slots=True)
+class CutoffPlan:
+    """Which cutoffs fit, stop early, calibrate and test: ascending midnights UTC.
+
+    Between two phases lies an embargo: every label of one phase is closed when the first cutoff
+    of the next begins.
+    """
+
+    train: tuple[datetime, ...]
+    validate: datetime
+    calibrate: datetime
+    test: tuple[datetime, ...]
+
+    @property
+    def all(self) -> tuple[datetime, ...]:
+        """Every cutoff, ascending."""
+        return (*self.train, self.validate, self.calibrate, *self.test)
+
+
+ENOUGH_TRAINING_CUTOFFS = 3
+"""Short histories give up test cutoffs beyond the first until so many are left to learn from."""
+
+
+def plan_cutoffs(
+    rule: ChurnRule,
+    *,
+    first_at: datetime,
+    as_of: datetime,
+    cutoffs: int,
+    every_days: int,
+    test_cutoffs: int,
+) -> CutoffPlan:
+    """The newest mature cutoffs test; calibration, validation and training go before them.
+
+    `first_at` and `as_of` bound the data. A short history gets fewer training cutoffs, then fewer
+    test cutoffs; the embargo is never given up. Raises `DataError` with the days that are needed
+    when not even one cutoff a phase fits, and `UsageError` for the rule `label`, which has no time.
+    """
+    require_timed(rule)
+    span = rule.matures_at(first_at) - first_at
+    every = timedelta(days=every_days)
+    earliest = _midnight_at_or_after(first_at + history(rule))
+    newest_test = _midnight_at_or_before(as_of - span)
+    enough = min(cutoffs, ENOUGH_TRAINING_CUTOFFS)
+    for tests in range(test_cutoffs, 0, -1):
+        test = _ending_at(newest_test, every, tests)
+        calibrate = test[0] - span
+        validate = calibrate - span
+        newest_train = validate - span
+        room = (newest_train - earliest) // every + 1
+        train = _ending_at(newest_train, every, max(0, min(cutoffs, room)))
+        if len(train) >= (enough if tests > 1 else 1):
+            return CutoffPlan(train, validate, calibrate, test)
+    needed = (history(rule) + 4 * span).days + 1
+    raise DataError(
+        "history_too_short",
+        f"The data cover {(as_of - first_at).days} days",
+        why=f"Training, validation, calibration and test under this churn rule "
+        f"({rule.lead_days} days lead, {rule.horizon_days} days horizon) need {needed} days",
+        next_step="Load a longer history, or shorten horizon_days in the mapping",
+    )
+
+
+def history(rule: ChurnRule) -> timedelta:
+    """How much past a cutoff needs: as far back as the label looks ahead, or eligibility looks."""
+    return timedelta(days=max(1, min(rule.active_within_days, rule.horizon_days)))
+
+
+def require_timed(rule: ChurnRule) -> None:
+    """Raises `UsageError` for the rule `label`: a given label has no cutoff and no window."""
+    if rule.kind == "label":
+        raise UsageError(
+            "label_rule_has_no_cutoffs",
+            "The churn rule is 'label'",
+            why="Cutoffs and label windows need a rule with a time axis: "
+            "inactive, no_payment or lapsed",
+            next_step="Set rule under [churn] in the mapping",
+        )
+
+
+def _ending_at(newest: datetime, every: timedelta, count: int) -> tuple[datetime, ...]:
+    return tuple(newest - every * back for back in reversed(range(count)))
+
+
+def _midnight_at_or_before(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), time())
+
+
+def _midnight_at_or_after(moment: datetime) -> datetime:
+    floor = _midnight_at_or_before(moment)
+    return floor if floor == moment else floor + timedelta(days=1)

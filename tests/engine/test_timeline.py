@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import DataError, UsageError
+from engine.timeline import ChurnRule, CutoffPlan, history, plan_cutoffs
+
+FIRST = datetime(2024, 3, 5, 13, 30)
+
+
+def rules() -> st.SearchStrategy[ChurnRule]:
+    return st.builds(
+        ChurnRule,
+        kind=st.sampled_from(["inactive", "lapsed", "no_payment"]),
+        horizon_days=st.integers(1, 120),
+        lead_days=st.integers(0, 30),
+        active_within_days=st.integers(1, 600),
+        grace_days=st.integers(0, 30),
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[ChurnRule, datetime, dict[str, int], CutoffPlan]:
+    rule = draw(rules())
+    needed = (history(rule) + 4 * (rule.matures_at(FIRST) - FIRST)).days + 1
+    as_of = datetime.combine(FIRST.date(), time()) + timedelta(
+        days=needed + 1 + draw(st.integers(0, 900)), hours=draw(st.sampled_from([0, 7]))
+    )
+    wishes = {
+        "cutoffs": draw(st.integers(1, 20)),
+        "every_days": draw(st.integers(1, 60)),
+        "test_cutoffs": draw(st.integers(1, 6)),
+    }
+    return rule, as_of, wishes, plan_cutoffs(rule, first_at=FIRST, as_of=as_of, **wishes)
+
+
+@given(plans())
+def test_phases_are_ordered_mature_and_under_embargo(
+    case: tuple[ChurnRule, datetime, dict[str, int], CutoffPlan],
+) -> None:
+    rule, as_of, wishes, plan = case
+    assert list(plan.all) == sorted(set(plan.all))
+    assert all(cutoff.time() == time() for cutoff in plan.all)
+    assert all(rule.mature(cutoff, as_of) for cutoff in plan.all)
+    assert plan.all[0] >= FIRST + history(rule)
+    assert all(rule.matures_at(cutoff) <= plan.validate for cutoff in plan.train)
+    assert rule.matures_at(plan.validate) <= plan.calibrate
+    assert rule.matures_at(plan.calibrate) <= plan.test[0]
+    assert 1 <= len(plan.train) <= wishes["cutoffs"]
+    assert 1 <= len(plan.test) <= wishes["test_cutoffs"]
+
+
+@given(plans())
+def test_the_newest_test_cutoff_is_the_newest_mature_midnight(
+    case: tuple[ChurnRule, datetime, dict[str, int], CutoffPlan],
+) -> None:
+    rule, as_of, _, plan = case
+    assert not rule.mature(plan.test[-1] + timedelta(days=1), as_of)
+
+
+@given(plans())
+def test_fewer_cutoffs_than_wished_only_when_no_older_one_fits(
+    case: tuple[ChurnRule, datetime, dict[str, int], CutoffPlan],
+) -> None:
+    rule, _, wishes, plan = case
+    if len(plan.train) < wishes["cutoffs"]:
+        older = plan.train[0] - timedelta(days=wishes["every_days"])
+        assert older < FIRST + history(rule)
+
+
+def test_the_sample_platform_gets_its_whole_plan() -> None:
+    rule = ChurnRule("inactive", horizon_days=28, lead_days=7, active_within_days=28)
+    plan = plan_cutoffs(
+        rule,
+        first_at=datetime(2025, 5, 1),
+        as_of=datetime(2026, 11, 1),
+        cutoffs=8,
+        every_days=14,
+        test_cutoffs=2,
+    )
+    assert plan.test == (datetime(2026, 9, 13), datetime(2026, 9, 27))
+    assert plan.calibrate == datetime(2026, 8, 9)
+    assert plan.validate == datetime(2026, 7, 5)
+    assert plan.train[-1] == datetime(2026, 5, 31)
+    assert len(plan.train) == 8
+
+
+def test_one_day_short_is_an_error_that_says_how_many_days_are_needed() -> None:
+    rule = ChurnRule("inactive", horizon_days=28, lead_days=7, active_within_days=28)
+    wishes = {"cutoffs": 8, "every_days": 14, "test_cutoffs": 2}
+    first = datetime(2025, 1, 1)
+    enough = first + timedelta(days=28 + 4 * 35)
+    assert len(plan_cutoffs(rule, first_at=first, as_of=enough, **wishes).train) == 1
+    with pytest.raises(DataError) as caught:
+        plan_cutoffs(rule, first_at=first, as_of=enough - timedelta(days=1), **wishes)
+    assert caught.value.sentence == (
+        "The data cover 167 days. Training, validation, calibration and test under this churn "
+        "rule (7 days lead, 28 days horizon) need 169 days. Load a longer history, or shorten "
+        "horizon_days in the mapping."
+    )
+
+
+def test_a_given_label_has_no_cutoffs() -> None:
+    rule = ChurnRule("label", horizon_days=30)
+    with pytest.raises(UsageError, match="The churn rule is 'label'"):
+        plan_cutoffs(
+            rule,
+            first_at=FIRST,
+            as_of=FIRST + timedelta(days=999),
+            cutoffs=1,
+            every_days=7,
+            test_cutoffs=1,
+        )
