@@ -1,4 +1,4 @@
-"""Retraining: data at the cutoffs, honest labels, a challenger, its comparison, its registration."""
+"""Retraining: rows at the cutoffs, honest labels, a challenger, its comparison and registration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from engine.data.summary import churn_rule, summary
-from engine.effects.honest_labels import Contacts, HonestLabels, honest_labels
+from engine.effects.honest_labels import HonestLabels, honest_labels
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.features.build import build_labelled

@@ -1,1 +1,1 @@
-"""jobs"""
+"""Long work in child processes: JSON lines on standard output, cancelled by SIGTERM."""

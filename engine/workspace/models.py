@@ -1,0 +1,98 @@
+"""Models as a service: retrain, compare, promote, roll back, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from engine.errors import ModelError, StateError
+from engine.places import Places
+from engine.registry import Registry
+from engine.settings import Settings
+from engine.types import Metrics, ModelCard
+
+
+def _quiet(stage: str, done: float, detail: Mapping[str, object]) -> None:
+    """Progress that nobody watches."""
+
+
+class Models:
+    """The registry of a workspace and what makes its entries."""
+
+    def __init__(self, places: Places, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._places = places
+        self._settings = settings
+        self._clock = clock
+        self._registry = Registry(places.models, places.ledger)
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Every model, newest first, with its state."""
+        return self._registry.cards()
+
+    def card(self, model_id: str) -> ModelCard:
+        """The card of `model_id`; raises `ModelError` when there is none."""
+        for card in self.cards():
+            if card.model_id == model_id:
+                return card
+        raise ModelError(
+            "unknown_model",
+            f"There is no model {model_id!r} in this workspace",
+            next_step="`retention models` lists them",
+        )
+
+    def champion(self) -> ModelCard | None:
+        """The model in service."""
+        model_id = self._registry.champion_id()
+        return None if model_id is None else self.card(model_id)
+
+    def train(
+        self,
+        *,
+        model: str = "auto",
+        budget_s: float | None = None,
+        as_of: datetime | None = None,
+        actor: str,
+        progress: Callable[[str, float, Mapping[str, object]], None] = _quiet,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> ModelCard:
+        """Fit, compare and register a challenger; nothing is promoted."""
+        from engine.retrain import retrain
+
+        return retrain(
+            self._places,
+            self._settings,
+            model=model,
+            budget_s=budget_s,
+            as_of=as_of,
+            now=self._clock(),
+            actor=actor,
+            progress=progress,
+            should_stop=should_stop,
+        )
+
+    def promote(self, model_id: str, actor: str) -> ModelCard:
+        """Put `model_id` into service; twice is once."""
+        self._registry.promote(model_id, now=self._clock(), actor=actor)
+        return self.card(model_id)
+
+    def rollback(self, actor: str) -> ModelCard:
+        """Put the previous champion back into service."""
+        self._registry.rollback(now=self._clock(), actor=actor)
+        champion = self.champion()
+        if champion is None:
+            raise StateError("no_champion", "No model is in service after the roll-back")
+        return champion
+
+    def evaluate(self, *, report: Path | None = None) -> Metrics:
+        """Measure the champion anew on its test cutoffs, from the data that are loaded now."""
+        from engine.reevaluate import evaluate
+
+        champion = self.champion()
+        if champion is None:
+            raise StateError(
+                "no_champion",
+                "No model is in service in this workspace",
+                next_step="Run `retention train` and promote the challenger",
+            )
+        return evaluate(self._places, self._settings, champion, report=report)

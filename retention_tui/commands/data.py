@@ -1,0 +1,127 @@
+"""Data commands: init, load, check, refresh."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.types import LoadReport, QualityReport
+from retention_tui.commands.session import Session
+
+
+class Pack(StrEnum):
+    """The ready mappings."""
+
+    PAID_CONTENT = "paid-content"
+    ECOMMERCE = "ecommerce"
+    TELECOM = "telecom"
+    FINANCE = "finance"
+    EDUCATION = "education"
+
+
+def init(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    pack: Annotated[Pack, typer.Option()] = Pack.PAID_CONTENT,
+) -> None:
+    """An empty workspace with commented settings and mapping."""
+    session: Session = context.obj
+    from engine.data.packs import init_workspace
+
+    init_workspace(folder, pack.value)
+    session.say("Made the workspace {folder}", folder=folder)
+    session.say("Next: edit {mapping}, then run: retention load", mapping=folder / "mapping.toml")
+
+
+def load(
+    context: typer.Context,
+    mapping: Annotated[Path | None, typer.Argument(metavar="[MAPPING.toml]")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the mapping's sources lie, if not beside it")
+    ] = None,
+) -> None:
+    """Check and load behaviour data; the old data stay when it fails."""
+    session: Session = context.obj
+    report = session.workspace.data.load(mapping, data_dir=data_dir)
+    if session.as_json:
+        session.emit(report)
+    else:
+        show_load(session, report)
+
+
+def show_load(session: Session, report: LoadReport) -> None:
+    """The counts of a load, table by table."""
+    session.table(
+        ("table", "read", "kept", "quarantined", "reasons"),
+        (
+            (
+                table.table,
+                table.read,
+                table.kept,
+                sum(table.quarantined.values()),
+                " ".join(f"{reason}:{count}" for reason, count in table.quarantined.items()),
+            )
+            for table in report.tables
+        ),
+    )
+    session.say(
+        "Loaded in {seconds:.1f} s; the data reach to {as_of:%Y-%m-%d}",
+        seconds=report.seconds,
+        as_of=report.as_of,
+    )
+
+
+def check(context: typer.Context) -> None:
+    """The data-quality report of what is loaded."""
+    session: Session = context.obj
+    report = session.workspace.data.check()
+    if session.as_json:
+        session.emit(report)
+    else:
+        show_quality(session, report)
+
+
+def show_quality(session: Session, report: QualityReport) -> None:
+    """Checks with their counts, then the quarantine by reason."""
+    session.table(
+        ("check", "result", "count"),
+        (
+            (
+                item.words.pick(session.language),
+                session.t("ok") if item.passed else session.t("look"),
+                item.count,
+            )
+            for item in report.checks
+        ),
+    )
+    for table, reasons in report.quarantined.items():
+        for reason, count in reasons.items():
+            session.say(
+                "Quarantined in {table}: {count} × {reason}",
+                table=table,
+                count=count,
+                reason=reason,
+            )
+
+
+def refresh(
+    context: typer.Context,
+    retrain: Annotated[bool, typer.Option(help="Fit a challenger too")] = False,
+) -> None:
+    """Load, score and close outcome windows: for cron."""
+    session: Session = context.obj
+    workspace = session.workspace
+    loaded = workspace.data.load()
+    session.say("Loaded {rows} rows", rows=sum(table.kept for table in loaded.tables))
+    result: dict[str, object] = {"load": loaded}
+    if retrain:
+        card = workspace.models.train(actor=workspace.operator)
+        session.say("Challenger {model_id} is ready", model_id=card.model_id)
+        result["model_id"] = card.model_id
+    result["score"] = workspace.risk.score()
+    result["outcomes"] = workspace.interventions.close_outcomes()
+    if session.as_json:
+        session.emit(result)

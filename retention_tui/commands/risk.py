@@ -1,0 +1,109 @@
+"""Risk commands: score, rank, why."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.types import RankQuery
+from retention_tui.commands.models import AsOf
+from retention_tui.commands.session import Session
+
+
+def score(context: typer.Context, as_of: AsOf = None) -> None:
+    """Score the eligible users with the champion."""
+    session: Session = context.obj
+    run = session.workspace.risk.score(as_of)
+    session.say(
+        "Scored {users} users at {cutoff:%Y-%m-%d}: {value:,.0f} {currency} at risk",
+        users=run.users,
+        cutoff=run.cutoff,
+        value=run.value_at_risk,
+        currency=run.currency,
+    )
+    if session.as_json:
+        session.emit(run)
+
+
+def rank(
+    context: typer.Context,
+    top: Annotated[int, typer.Option(min=1)] = 20,
+    filter_text: Annotated[
+        str, typer.Option("--filter", metavar="EXPR", help="risk>0.8 band:high plan:… value>300")
+    ] = "",
+    sort: Annotated[
+        str, typer.Option(metavar="KEY", help="rank, risk, value, name, segment, last_active")
+    ] = "rank",
+    ascending: Annotated[
+        bool | None, typer.Option(help="Default: largest first, for rank and words smallest first")
+    ] = None,
+) -> None:
+    """The at-risk list: by default ordered by value at risk (risk × expected margin)."""
+    session: Session = context.obj
+    rising = sort not in {"risk", "value", "last_active"} if ascending is None else ascending
+    page = session.workspace.risk.page(RankQuery(filter_text, sort, not rising), 0, top)
+    if session.as_json:
+        session.emit(page)
+        return
+    session.table(
+        ("rank", "user", "name", "risk", "band", "value at risk", "plan", "last active", "reason"),
+        (
+            (
+                row.rank,
+                row.user_id,
+                row.name,
+                f"{row.risk:.3f}",
+                session.t(row.band),
+                f"{row.value_at_risk:,.0f}",
+                row.segment,
+                f"{row.last_active_at:%Y-%m-%d}" if row.last_active_at else "",
+                row.reason.pick(session.language),
+            )
+            for row in page.rows
+        ),
+    )
+    session.say(
+        "{shown} of {total} users, scored at {cutoff:%Y-%m-%d} by {model_id}",
+        shown=len(page.rows),
+        total=page.total,
+        cutoff=page.cutoff,
+        model_id=page.model_id,
+    )
+
+
+def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USER")]) -> None:
+    """Why this user is flagged: reasons, their shares and comparisons."""
+    session: Session = context.obj
+    detail = session.workspace.users.detail(user)
+    if session.as_json:
+        session.emit(
+            {
+                "user_id": detail.user_id,
+                "row": detail.row,
+                "explanation": detail.explanation,
+                "contacts": detail.contacts,
+            }
+        )
+        return
+    if detail.explanation is None or detail.row is None:
+        session.say(
+            "{user} was not eligible in the newest scoring run: no risk is known", user=user
+        )
+        return
+    print(
+        f"{detail.name} ({detail.user_id})  "
+        f"{session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
+    )
+    session.table(
+        ("share", "reason"),
+        (
+            (f"{reason.share:+.0%}", reason.words.pick(session.language))
+            for reason in detail.explanation.reasons
+        ),
+    )
+    if abs(detail.explanation.remainder) > 0.01 * abs(
+        detail.explanation.log_odds - detail.explanation.baseline_log_odds
+    ):
+        print(f"{session.t('not explained')}: {detail.explanation.remainder:+.3f}", file=sys.stderr)
