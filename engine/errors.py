@@ -29,7 +29,9 @@ class RetentionError(Exception):
     def sentence(self) -> str:
         """The whole message on one line: what, why, next step."""
         parts = [self.what, self.why, self.next_step]
-        return " ".join(part.rstrip(".") + "." for part in parts if part)
+        return " ".join(
+            part if part[-1] in "?!" else part.rstrip(".") + "." for part in parts if part
+        )
 
 
 class UsageError(RetentionError):

@@ -140,7 +140,7 @@ def globals_first(arguments: list[str]) -> list[str]:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns its exit status and never shows a traceback for known faults."""
+    """Run one command line; returns its exit status; known faults are one sentence each."""
     try:
         status = app(globals_first(arguments), standalone_mode=False)
     except RetentionError as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 
 from engine.errors import RetentionError
-from retention_tui.i18n import translator
+from retention_tui import i18n
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace
@@ -52,8 +52,8 @@ class Session:
 
     def t(self, message: str, **values: object) -> str:
         """`message` in the session's language, with its placeholders filled."""
-        text = translator(self.language)(message)
-        return text.format(**values) if values else text
+        i18n.use_language(self.language)
+        return i18n.t(message, **values)
 
     def say(self, message: str, **values: object) -> None:
         """A word to the person at the terminal: standard error, never mixed into data."""
