@@ -1,1 +1,1 @@
-"""effects"""
+"""What acting changes: holdouts, read-outs, honest labels."""

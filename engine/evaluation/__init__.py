@@ -1,1 +1,1 @@
-"""evaluation"""
+"""Is a model good, better than another, and fit to serve?"""

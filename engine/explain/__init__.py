@@ -1,1 +1,1 @@
-"""explain"""
+"""Why a user is at risk: grouped, additive reasons, in words."""
