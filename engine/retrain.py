@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
@@ -37,6 +38,15 @@ class Rows:
     calibrate: LabelledFrame
     test: LabelledFrame
     labels: LabelCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Remeasured:
+    """Metrics with the labels and risks that they were taken from, for the curves of a report."""
+
+    metrics: Metrics
+    label: NDArray[np.float32]  # (N,)
+    risk: NDArray[np.float64]  # (N,)
 
 
 def collect_rows(
@@ -84,7 +94,7 @@ def collect_rows(
     )
 
 
-def _honest(rows: LabelledFrame, labels: HonestLabels, *, weighted: bool) -> LabelledFrame:
+def _honest(rows: LabelledFrame, labels: HonestLabels, *, weighted: bool = True) -> LabelledFrame:
     if weighted:
         rows = replace(rows, weight=labels.weight.astype(np.float32))
     return rows.take(labels.training_mask)
@@ -165,6 +175,8 @@ def retrain(
         champion=risks.get("champion"),
         baseline=risks.get("hist_gradient_boosting"),
         seed=settings.training.seed,
+        weight=rows.test.weight,
+        labels=rows.labels,
     )
     test = measure("challenger", challenger.model.kind)
     card = ModelCard(
@@ -190,3 +202,31 @@ def retrain(
     registry.save(challenger.model, card, now=now, actor=actor)
     progress("done", 1.0, {})
     return card
+
+
+def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:
+    """The champion on its test cutoffs again, from the data and the log of today.
+
+    On unchanged data this equals the card: a check that training and scoring see the same rows.
+    """
+    with lease(places.behaviour) as connection:
+        rule = churn_rule(connection)
+        frames = build_labelled(connection, rule, champion.test.cutoffs)
+    log = contacts(places.ledger)
+    rows = concatenate(
+        [
+            _honest(part, honest_labels(part.frame.user_ids, cutoff, log, rule.lead + rule.horizon))
+            for cutoff, part in frames.items()
+        ]
+    )
+    model = Registry(places.models, places.ledger).load(champion.model_id)
+    risk = model.predict(rows.frame).risk
+    measured = metrics(
+        champion.kind,
+        rows.label,
+        risk,
+        cutoffs=champion.test.cutoffs,
+        capacity=settings.risk.capacity,
+        weight=rows.weight,
+    )
+    return Remeasured(measured, rows.label, risk)
