@@ -1,0 +1,144 @@
+"""The mapping file: how a business's own tables become the contract's tables.
+
+A column is an SQL expression over the columns of its source. Expressions are evaluated in a
+scratch database that has already been cut off from the file system, see `engine.data.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator
+
+from engine.data.contract import contract
+from engine.errors import UsageError
+from engine.settings import Section, nearest, read_toml, unknown_key
+from engine.timeline import ChurnRule
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """Where one table of the contract comes from."""
+
+    table: str
+    source: str  # a file name or glob, relative to the data folder
+    source_table: str  # the table inside a DuckDB file; empty for other files
+    where: str  # SQL condition on the source's rows; empty: all rows
+    query: str  # SELECT over the relation `source`; empty: the source as it is
+    columns: Mapping[str, str]  # canonical column -> SQL expression
+    translate: Mapping[str, Mapping[str, str]]  # canonical column -> their word -> our word
+
+
+@dataclass(frozen=True, slots=True)
+class DataMapping:
+    """A whole mapping file."""
+
+    path: Path
+    name: str
+    pack: str
+    currency: str
+    timezone: str  # of the business: how times are shown
+    source_timezone: str  # of times in the sources that carry no offset
+    rule: ChurnRule
+    tables: Mapping[str, TableMapping]  # in the contract's order
+    text: str
+
+
+class _Business(Section):
+    name: str
+    pack: str = ""
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
+    timezone: str = "UTC"
+    source_timezone: str = "UTC"
+
+    @field_validator("timezone", "source_timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            near = nearest(zone, available_timezones())
+            raise ValueError("no such time zone" + (f"; did you mean {near!r}?" if near else ""))
+        return zone
+
+
+class _Churn(Section):
+    rule: Literal["inactive", "lapsed", "no_payment", "label"]
+    lead_days: int = Field(default=0, ge=0, le=365)
+    horizon_days: int = Field(ge=1, le=730)
+    active_within_days: int = Field(default=30, ge=1, le=3650)
+    grace_days: int = Field(default=0, ge=0, le=365)
+
+
+class _Table(Section):
+    source: str = Field(min_length=1)
+    table: str = ""
+    where: str = ""
+    query: str = ""
+    columns: dict[str, str] = Field(default_factory=dict)
+    translate: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
+class _File(Section):
+    business: _Business
+    churn: _Churn
+    tables: dict[str, _Table]
+
+
+def read_mapping(path: Path) -> DataMapping:
+    """The mapping in the TOML file `path`.
+
+    Raises `UsageError` with file, line and nearest key where the file is missing, is no TOML, or
+    names a table, column or key that does not exist.
+    """
+    if not path.exists():
+        raise UsageError(
+            "missing_mapping",
+            f"{path} does not exist",
+            next_step="Write one with `retention init DIR --pack NAME`, or give its path",
+        )
+    content = read_toml(path, _File)
+    text = path.read_text("utf-8")
+    tables = contract()
+    for name, given in content.tables.items():
+        if name not in tables:
+            raise unknown_key(path, text, ["tables", name], tables)
+        columns = tables[name].names()
+        for part, keys in (("columns", given.columns), ("translate", given.translate)):
+            for key in keys:
+                if key not in columns:
+                    raise unknown_key(path, text, ["tables", name, part, key], columns)
+    churn = content.churn
+    return DataMapping(
+        path=path,
+        name=content.business.name,
+        pack=content.business.pack,
+        currency=content.business.currency,
+        timezone=content.business.timezone,
+        source_timezone=content.business.source_timezone,
+        rule=ChurnRule(
+            kind=churn.rule,
+            horizon_days=churn.horizon_days,
+            lead_days=churn.lead_days,
+            active_within_days=churn.active_within_days,
+            grace_days=churn.grace_days,
+        ),
+        tables={
+            name: _table(name, content.tables[name]) for name in tables if name in content.tables
+        },
+        text=text,
+    )
+
+
+def _table(name: str, given: _Table) -> TableMapping:
+    return TableMapping(
+        table=name,
+        source=given.source,
+        source_table=given.table,
+        where=given.where,
+        query=given.query,
+        columns=given.columns,
+        translate=given.translate,
+    )

@@ -1,0 +1,140 @@
+"""Read a source file into a scratch database: Parquet, CSV or TSV (globs too), a DuckDB file.
+
+CSV columns arrive as text, so that a bad number is one bad row and not another type for all rows.
+"""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from engine.errors import DataError, RetentionError, UsageError
+from engine.settings import nearest
+from engine.store.lease import busy, first_line
+
+DATABASE_SUFFIXES = (".duckdb", ".ddb", ".db")
+TEXT_SUFFIXES = {".csv": None, ".csv.gz": None, ".tsv": "\t", ".tsv.gz": "\t"}
+"""Suffix -> separator; None: recognised from the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a mapping calls by `source` and `table`."""
+
+    folder: Path
+    name: str  # file name or glob, relative to `folder`, or absolute
+    table: str = ""  # inside a DuckDB file
+
+    @property
+    def title(self) -> str:
+        """The name for messages."""
+        return f"{self.name}, table {self.table}" if self.table else self.name
+
+
+def copy_source(connection: duckdb.DuckDBPyConnection, source: Source, into: str) -> None:
+    """Copy all rows of `source`, in their order, into the new table `into`.
+
+    Raises `UsageError` for a kind of file that is not read, `DataError` for a missing, damaged or
+    wrongly encoded one, `DatabaseBusy` when another process writes a DuckDB source.
+    """
+    files = _files(source)
+    try:
+        if source.name.endswith(DATABASE_SUFFIXES):
+            _copy_table(connection, source, files[0], into)
+        elif source.name.endswith(".parquet"):
+            connection.execute(
+                f"CREATE TABLE {into} AS SELECT * FROM "
+                "read_parquet($files, union_by_name = true, hive_partitioning = false)",
+                {"files": files},
+            )
+        else:
+            suffix = next(s for s in TEXT_SUFFIXES if source.name.endswith(s))
+            separator = TEXT_SUFFIXES[suffix]
+            connection.execute(
+                f"CREATE TABLE {into} AS SELECT * FROM read_csv($files, header = true, "
+                "all_varchar = true, union_by_name = true, hive_partitioning = false"
+                + (", delim = $separator)" if separator else ")"),
+                {"files": files} | ({"separator": separator} if separator else {}),
+            )
+    except duckdb.Error as error:
+        raise _unreadable(source, files, error) from error
+
+
+def _files(source: Source) -> list[str]:
+    known = (".parquet", *TEXT_SUFFIXES, *DATABASE_SUFFIXES)
+    if not source.name.endswith(known):
+        raise UsageError(
+            "unknown_format",
+            f"{source.name} is no source that can be read",
+            why=f"The name must end in one of {', '.join(known)}",
+        )
+    files = sorted(glob.glob(str(source.folder / source.name)))
+    if files:
+        return files
+    wanted = source.folder / source.name
+    there = sorted(p.name for p in wanted.parent.iterdir()) if wanted.parent.is_dir() else []
+    near = nearest(wanted.name, there)
+    hint = f"Did you mean {near!r}?" if near else "Copy the file there, or mend `source`"
+    raise DataError(
+        "missing_source", f"{wanted.name} does not exist in {wanted.parent}", next_step=hint
+    )
+
+
+def _copy_table(
+    connection: duckdb.DuckDBPyConnection, source: Source, file: str, into: str
+) -> None:
+    if not source.table:
+        raise UsageError(
+            "missing_key",
+            f"{source.name} is a database: it is not said which table to read",
+            next_step='Add table = "…" beside source',
+        )
+    literal = file.replace("'", "''")
+    connection.execute(f"ATTACH '{literal}' AS source_file (READ_ONLY)")
+    try:
+        schema, _, table = source.table.rpartition(".")
+        rows = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_catalog = 'source_file' ORDER BY ALL"
+        ).fetchall()
+        if (schema or "main", table) not in rows:
+            names = [name if at == "main" else f"{at}.{name}" for at, name in rows]
+            near = nearest(source.table, names)
+            raise DataError(
+                "missing_table",
+                f"{source.name} has no table {source.table}",
+                why=f"It has {', '.join(names) or 'none'}",
+                next_step=f"Did you mean {near!r}?" if near else "Mend `table` in the mapping",
+            )
+        connection.execute(
+            f"CREATE TABLE {into} AS SELECT * FROM "
+            f"source_file.{quote(schema or 'main')}.{quote(table)}"
+        )
+    finally:
+        connection.execute("DETACH source_file")
+
+
+def _unreadable(source: Source, files: list[str], error: duckdb.Error) -> RetentionError:
+    held = busy(Path(files[0]), error)
+    if held is not None:
+        return held
+    text = str(error)
+    if "utf-8" in text.lower() or "unicode" in text.lower():
+        return DataError(
+            "not_utf8",
+            f"{source.title} is not UTF-8 text: {first_line(error)}",
+            next_step="Save it as UTF-8 (Excel: 'CSV UTF-8') and load again",
+        )
+    return DataError(
+        "unreadable_source",
+        f"{source.title} cannot be read: {first_line(error)}",
+        next_step="Check that the file is complete and of the kind its name says",
+    )
+
+
+def quote(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,203 @@
+"""Bring one table of the mapping into the contract's table, and the rest into the quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import duckdb
+
+from engine.data import compile as sql
+from engine.data.checks import BLANKING
+from engine.data.contract import Table, contract
+from engine.data.mapping import DataMapping, TableMapping
+from engine.errors import DataError
+from engine.settings import nearest
+from engine.store.lease import first_line
+from engine.types import TableLoad
+
+MAPPING_ERRORS = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+    duckdb.NotImplementedException,
+    duckdb.OutOfRangeException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
+"""What a wrong expression raises; a refusing disk raises others."""
+
+
+def load_table(
+    connection: duckdb.DuckDBPyConnection,
+    mapping: DataMapping,
+    given: TableMapping,
+    *,
+    source: str,
+    now: datetime,
+) -> TableLoad:
+    """Fill the contract's table `given.table` from the relation `source` of the scratch database.
+
+    Raises `DataError` when an expression names no column of the source or cannot be evaluated.
+    """
+    table = contract()[given.table]
+    relation, where = source, f" WHERE (\n{given.where}\n)" if given.where else ""
+    if given.query:
+        _only_select(given.query, f"[tables.{table.name}] query")
+        _evaluate(
+            connection, table, f"CREATE OR REPLACE VIEW source AS SELECT * FROM {source}{where}"
+        )
+        relation, where = f"{table.name}_query", ""
+        _evaluate(connection, table, f"CREATE TABLE {relation} AS\n{given.query}")
+    expressions = _expressions(connection, mapping, given, table, relation)
+    select, parameters = sql.typed(
+        table, relation + where, expressions, utc=mapping.source_timezone == "UTC"
+    )
+    _evaluate(connection, table, f"CREATE OR REPLACE TABLE typed AS\n{select}", parameters)
+    key_given = all(name in expressions or name == "as_of" for name in table.key)
+    _judge(connection, table, now=now, key_given=key_given)
+    return _settle(connection, table, relation)
+
+
+def _evaluate(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    statement: str,
+    parameters: Mapping[str, str] | None = None,
+) -> None:
+    try:
+        connection.execute(statement, dict(parameters or {}))
+    except MAPPING_ERRORS as error:
+        raise DataError(
+            "bad_mapping",
+            f"[tables.{table.name}] cannot be evaluated: {first_line(error)}",
+            next_step="Mend its columns, `where` or `query`; columns of a CSV are text: "
+            "CAST or TRY_CAST them",
+        ) from error
+
+
+def _only_select(query: str, where: str) -> None:
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error as error:
+        raise DataError("bad_mapping", f"{where} is not SQL: {first_line(error)}") from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise DataError(
+            "bad_mapping",
+            f"{where} must be one SELECT",
+            next_step="Write SELECT … FROM source …",
+        )
+
+
+def _expressions(
+    connection: duckdb.DuckDBPyConnection,
+    mapping: DataMapping,
+    given: TableMapping,
+    table: Table,
+    relation: str,
+) -> dict[str, sql.Expression]:
+    """Canonical column -> expression; columns that neither mapping nor source has are left out."""
+    there = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {relation}").fetchall()}
+    found: dict[str, sql.Expression] = {}
+    for column in table.columns:
+        text = given.columns.get(column.name, column.name)
+        plain = sql.plain_column(text, there)
+        translate = given.translate.get(column.name, {})
+        if plain is not None:
+            kind = there[plain.strip('"').replace('""', '"')]
+            found[column.name] = sql.Expression(column, plain, kind, True, translate)
+        elif column.name in given.columns:
+            kind = _type_of(connection, given, relation, column.name, text, there)
+            found[column.name] = sql.Expression(column, text, kind, False, translate)
+        elif column.name == "currency":
+            code = f"'{mapping.currency}'"
+            found[column.name] = sql.Expression(column, code, "VARCHAR", False, {})
+        elif column.required and not _has_default(table, column.name):
+            raise DataError(
+                "missing_column",
+                f"[tables.{table.name}] does not say what {column.name} is",
+                why=f"{given.source} has the columns {', '.join(there)}",
+                next_step=f"Add to [tables.{table.name}.columns]: "
+                f'{column.name} = "{nearest(column.name, there) or "…"}"',
+            )
+    return found
+
+
+def _has_default(table: Table, column: str) -> bool:
+    return (column in table.key and table.makes_key) or column == "known_at"
+
+
+def _type_of(
+    connection: duckdb.DuckDBPyConnection,
+    given: TableMapping,
+    relation: str,
+    column: str,
+    text: str,
+    there: Mapping[str, str],
+) -> str:
+    where = f"[tables.{given.table}.columns] {column}"
+    statement = f"SELECT (\n{text}\n) AS value FROM {relation}"
+    _only_select(statement, where)
+    try:
+        described = connection.execute(f"DESCRIBE {statement}").fetchall()
+    except MAPPING_ERRORS as error:
+        near = nearest(text, there)
+        raise DataError(
+            "missing_column" if "not found in FROM" in str(error) else "bad_mapping",
+            f"{where} = {text!r} cannot be evaluated: {first_line(error)}",
+            why=f"{given.source} has the columns {', '.join(there)}",
+            next_step=f"Did you mean {near!r}?" if near else "Mend the expression",
+        ) from error
+    if len(described) != 1:
+        raise DataError("bad_mapping", f"{where} must be one expression")
+    return str(described[0][1])
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, now: datetime, key_given: bool
+) -> None:
+    """Make the table `judged` of `typed`, with a reason for each row that is not fit."""
+    if table.name in BLANKING:
+        step = sql.blanked(table)
+    else:
+        step = sql.completed(table, given_key=key_given)
+    statement = f"CREATE OR REPLACE TABLE judged AS\n{sql.judged(table, source=f'({step})')}"
+    connection.execute(statement, {"now": now} if "$now" in statement else {})
+    if not key_given:
+        connection.execute(sql.numbered(table))
+    connection.execute(
+        f"UPDATE judged SET reason = 'duplicate_key' WHERE rowid IN ({sql.repeated(table)})"
+    )
+
+
+def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
+    """Move the rows of `judged` where they belong; the counts."""
+    names = ", ".join(table.names())
+    connection.execute(
+        f"INSERT INTO {table.name} SELECT {names} FROM judged WHERE reason IS NULL "
+        f"ORDER BY {sql.order(table)}"
+    )
+    why = "SELECT source_row, reason FROM judged WHERE reason IS NOT NULL"
+    if table.name in BLANKING:
+        why += " UNION ALL SELECT source_row, unnest(notes) FROM judged WHERE reason IS NULL"
+    connection.execute(
+        "INSERT INTO quarantine SELECT $table, why.reason, CAST(to_json(theirs) AS VARCHAR) "
+        f"FROM ({why}) why JOIN {relation} theirs ON theirs.rowid = why.source_row "
+        "ORDER BY why.source_row, why.reason",
+        {"table": table.name},
+    )
+    counts = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE reason IS NULL) FROM judged"
+    ).fetchone()
+    reasons = connection.execute(
+        "SELECT reason, count(*) FROM quarantine WHERE table_name = $table "
+        "GROUP BY reason ORDER BY reason",
+        {"table": table.name},
+    ).fetchall()
+    connection.execute("DROP TABLE typed")
+    connection.execute("DROP TABLE judged")
+    read, kept = counts or (0, 0)
+    return TableLoad(table.name, read, kept, dict(reasons))

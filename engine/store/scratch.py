@@ -1,0 +1,55 @@
+"""A throw-away database beside the real one: the same disk, gone at the end, also after a crash."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def scratch(beside: Path) -> Iterator[Path]:
+    """The path of a database that does not exist yet, in the folder of `beside`.
+
+    It is removed at the end of the block. What a killed process left behind is removed at the next
+    call.
+    """
+    folder = beside.resolve().parent
+    _remove_strays(folder)
+    path = folder / f".scratch-{os.getpid()}-{beside.name}"
+    _remove(path)
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for file in (path, path.with_name(path.name + ".wal")):
+        file.unlink(missing_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    if temporary.is_dir():
+        for file in temporary.iterdir():
+            file.unlink(missing_ok=True)
+        temporary.rmdir()
+
+
+def _remove_strays(folder: Path) -> None:
+    for file in folder.glob(".scratch-*"):
+        owner = re.match(r"\.scratch-(\d+)-", file.name)
+        if owner and file.suffix == ".duckdb" and not _alive(int(owner.group(1))):
+            _remove(file)
+
+
+def _alive(process_id: int) -> bool:
+    if os.name != "posix":
+        return True  # there, asking with signal 0 would end the process
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
