@@ -1,0 +1,6 @@
+-- Paid in the window, by all rows known now.
+SELECT DISTINCT user_id
+FROM payments
+WHERE status = 'succeeded'
+    AND occurred_at >= CAST($window_start AS TIMESTAMP)
+    AND occurred_at < CAST($window_stop AS TIMESTAMP)

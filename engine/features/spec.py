@@ -1,0 +1,91 @@
+"""What a feature is: one column as one aggregate over one view of what is known at the cutoff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.types import Words
+
+Unit = Literal["days", "count", "ratio", "money", "share", "minutes", "flag", "rating", "number"]
+
+DAY_S = 86_400
+"""Seconds in a day: the views give ages in whole seconds before the cutoff."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """One feature.
+
+    `over` names the view (`engine/features/views/<over>.sql`) that `expression` aggregates per
+    user. Over "user", the expression uses other features by name instead, row by row. `needs`
+    are facts about the loaded data (see `engine.features.available`): without them the column
+    would be constant and is left out.
+    """
+
+    name: str
+    group: str
+    over: str
+    expression: str
+    unit: Unit
+    direction: Literal[-1, 0, 1]  # +1: a higher value usually raises the risk; 0: it depends
+    actionable: bool  # can operations change it with what they do
+    label: Words  # short column name
+    sentence: Words  # with {value} and {comparison}, both formatted by the caller
+    needs: tuple[str, ...] = ()
+    absent: float | None = None  # the value of a user with no row in the view; None: missing
+
+
+def words(zh: str, en: str) -> Words:
+    """A sentence about a value, completed by the comparison with those who stayed."""
+    return Words(
+        f"{zh}；同类留存用户：{{comparison}}", f"{en}; similar users who stayed: {{comparison}}"
+    )
+
+
+def within(days: int) -> str:
+    """SQL condition: the row lies in [cutoff - days, cutoff)."""
+    return f"age_s <= {days * DAY_S}"
+
+
+def between(newer_days: int, older_days: int) -> str:
+    """SQL condition: the row lies in [cutoff - older_days, cutoff - newer_days)."""
+    return f"age_s > {newer_days * DAY_S} AND age_s <= {older_days * DAY_S}"
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """SQL condition: `column` is one of `values` (constants of the catalogue, never user text)."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def days_since(seconds: str) -> str:
+    """SQL: seconds as days."""
+    return ratio(seconds, DAY_S)
+
+
+def ratio(numerator: str, denominator: str | int) -> str:
+    """SQL: a division in doubles; missing where the denominator is 0."""
+    return f"CAST({numerator} AS DOUBLE) / NULLIF(CAST({denominator} AS DOUBLE), CAST(0 AS DOUBLE))"
+
+
+def money(ten_thousandths: str) -> str:
+    """SQL: integer ten-thousandths as currency units (see `views/known_payments.sql`)."""
+    return ratio(ten_thousandths, 10_000)
+
+
+LEARNING = (
+    "lesson_started",
+    "lesson_finished",
+    "audio_played",
+    "column_read",
+    "live_joined",
+    "content_started",
+    "content_finished",
+)
+"""Event kinds in which a user takes what was paid for; a mapping translates a client's own."""
+
+FINISHED = ("lesson_finished", "content_finished")
+CANCEL_VIEWS = ("cancel_page_viewed",)
+PRICE_VIEWS = ("purchase_viewed", "price_viewed")
+LOGIN_FAILURES = ("login_failed",)

@@ -1,0 +1,1 @@
+"""The feature specs, one file a family of causes."""

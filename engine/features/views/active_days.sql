@@ -1,0 +1,9 @@
+-- One row per user and day with an event in the last 180 days. day = whole days before the cutoff
+-- (0: the last one); gap_days = days since the previous active day.
+SELECT user_id, day, lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days
+FROM (
+    SELECT DISTINCT
+        user_id, CAST(floor(CAST(age_s - 1 AS DOUBLE) / CAST(86400 AS DOUBLE)) AS INTEGER) AS day
+    FROM known_events
+    WHERE age_s <= 15552000
+) AS distinct_days

@@ -1,0 +1,24 @@
+-- One row per user: the topic with the most contents opened (then the first by name), how many of
+-- its published contents were opened, and how many are new or unseen.
+SELECT
+    favourite.user_id, favourite.topic, favourite.seen, favourite.topics,
+    favourite.touched, supply.published, supply.fresh
+FROM (
+    SELECT
+        user_id, topic, seen,
+        row_number() OVER (PARTITION BY user_id ORDER BY seen DESC, topic ASC) AS place,
+        count(*) OVER (PARTITION BY user_id) AS topics,
+        sum(seen) OVER (PARTITION BY user_id) AS touched
+    FROM (
+        SELECT user_id, topic, count(*) AS seen
+        FROM touched_contents
+        WHERE topic IS NOT NULL
+        GROUP BY user_id, topic
+    ) AS counted
+) AS favourite
+INNER JOIN (
+    SELECT topic, count(*) AS published, count(*) FILTER (WHERE age_s <= 5184000) AS fresh
+    FROM known_contents
+    GROUP BY topic
+) AS supply ON supply.topic = favourite.topic
+WHERE favourite.place = 1

@@ -1,0 +1,8 @@
+-- Events of the population that were known before the cutoff. Durations are whole milliseconds,
+-- at most a day: integer sums do not depend on the order in which threads add.
+SELECT
+    user_id, kind, content_id, {age_s} AS age_s,
+    CAST(round(least(greatest(coalesce(duration_s, 0), 0), 86400) * 1000) AS BIGINT) AS duration_ms
+FROM events
+WHERE known_at < {cutoff} AND occurred_at < {cutoff}
+    AND user_id IN (SELECT user_id FROM population)

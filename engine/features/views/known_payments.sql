@@ -1,0 +1,19 @@
+-- Payments of the population known before the cutoff. Amounts are whole ten-thousandths of the
+-- currency unit, cut at a trillion: integer sums do not depend on the order of the rows.
+-- newest = 1 marks the last attempt; gap_s = seconds since the previous succeeded payment.
+SELECT
+    user_id, product, status, age_s, amount_u, coupon_code,
+    row_number() OVER (
+        PARTITION BY user_id, status <> 'refunded' ORDER BY age_s ASC, payment_id ASC
+    ) AS newest,
+    CASE WHEN status = 'succeeded' THEN
+        lag(age_s) OVER (PARTITION BY user_id, status ORDER BY age_s DESC, payment_id DESC) - age_s
+    END AS gap_s
+FROM (
+    SELECT
+        user_id, payment_id, product, status, coupon_code, {age_s} AS age_s,
+        CAST(round(least(greatest(amount, 0), 1000000000000) * 10000) AS BIGINT) AS amount_u
+    FROM payments
+    WHERE known_at < {cutoff} AND occurred_at < {cutoff}
+        AND user_id IN (SELECT user_id FROM population)
+) AS payments_then

@@ -1,0 +1,14 @@
+-- One row per user and content ever opened: one group-by serves every window of distinct contents.
+SELECT
+    touches.user_id, touches.content_id, known_contents.topic,
+    touches.touches, touches.first_age_s, touches.last_age_s, touches.finished_age_s
+FROM (
+    SELECT
+        user_id, content_id, count(*) AS touches,
+        max(age_s) AS first_age_s, min(age_s) AS last_age_s,
+        min(age_s) FILTER (WHERE {finished}) AS finished_age_s
+    FROM known_events
+    WHERE content_id IS NOT NULL AND {learning}
+    GROUP BY user_id, content_id
+) AS touches
+LEFT JOIN known_contents ON known_contents.content_id = touches.content_id
