@@ -1,0 +1,31 @@
+-- One row of figures about what is loaded. $currency: the business's own; $as_of: end of the data.
+WITH facts AS (
+    SELECT user_id, occurred_at AS happened_at, known_at FROM events
+    UNION ALL SELECT user_id, occurred_at, known_at FROM payments
+    UNION ALL SELECT user_id, occurred_at, known_at FROM messages
+),
+days AS (SELECT DISTINCT CAST(happened_at AS DATE) AS day FROM facts),
+span AS (
+    SELECT min(day) AS first_day, max(day) AS last_day, count(*) AS days FROM days
+),
+addresses AS (
+    SELECT lower(email) AS address, count(*) AS users FROM users
+    WHERE email IS NOT NULL GROUP BY lower(email)
+)
+SELECT
+    (SELECT count(*) FROM users) AS users,
+    (SELECT count(*) FROM facts) AS facts,
+    (SELECT coalesce(date_diff('day', first_day, last_day) + 1 - days, 0) FROM span) AS silent_days,
+    (SELECT coalesce(date_diff('day', last_day, CAST($as_of AS DATE)) - 1, 0) FROM span)
+        AS silent_at_end_days,
+    (SELECT coalesce(date_diff('day', first_day, CAST($as_of AS DATE)), 0) FROM span)
+        AS history_days,
+    (SELECT count(*) FROM facts WHERE known_at > happened_at + INTERVAL 1 DAY) AS late,
+    (SELECT count(*) FROM users
+     WHERE user_id NOT IN (SELECT user_id FROM facts)
+       AND user_id NOT IN (SELECT user_id FROM subscriptions)) AS users_without_facts,
+    (SELECT count(*) FROM users WHERE email IS NULL) AS without_email,
+    (SELECT count(*) FROM users WHERE marketing_consent IS NULL) AS without_consent,
+    (SELECT coalesce(sum(users), 0) FROM addresses WHERE users > 1) AS sharing_email,
+    (SELECT count(*) FROM users WHERE signed_up_at IS NULL) AS without_sign_up,
+    (SELECT count(*) FROM payments WHERE currency <> $currency) AS other_currency
