@@ -1,0 +1,127 @@
+"""The unit that ships: one or more single models, their mean log-odds, calibration and panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ModelError
+from engine.features.frame import FeatureFrame
+from engine.models.base import Arrays, Config, SingleModel, check_columns
+from engine.models.calibration import Calibration, sigmoid
+from engine.models.panel import Panel
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Risk = sigmoid(log-odds), both after calibration, shape (N,)."""
+
+    risk: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """log-odds = scale · mean of the components' log-odds + shift."""
+
+    kind: str  # "blend", or the kind of its only component
+    components: tuple[SingleModel, ...]
+    calibration: Calibration
+    panel: Panel
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON: seed, cutoffs, versions …
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The feature columns, in order."""
+        return self.components[0].columns
+
+    def raw_log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
+        """The mean log-odds of the components before calibration, shape (N,)."""
+        check_columns(self.kind, self.columns, frame.columns)
+        scores = [component.log_odds(frame) for component in self.components]
+        return np.asarray(np.mean(scores, axis=0), np.float64)
+
+    def predict(self, frame: FeatureFrame) -> Prediction:
+        """Risk and calibrated log-odds of every row. Raises `ModelError` on other columns."""
+        log_odds = self.calibration.apply(self.raw_log_odds(frame))
+        return Prediction(sigmoid(log_odds), log_odds)
+
+    def with_calibration(self, calibration: Calibration) -> RiskModel:
+        """The same model with another calibration."""
+        return replace(self, calibration=calibration)
+
+    def state(self) -> tuple[Arrays, Config]:
+        """All arrays, prefixed by their owner, and the JSON that joins them."""
+        arrays: Arrays = {}
+        components = []
+        for position, component in enumerate(self.components):
+            own, config = component.state()
+            arrays |= {f"component.{position}.{name}": value for name, value in own.items()}
+            components.append({"kind": component.kind, "config": config})
+        panel_arrays, panel_names = self.panel.state()
+        arrays |= {f"panel.{name}": value for name, value in panel_arrays.items()}
+        config = {
+            "kind": self.kind,
+            "columns": list(self.columns),
+            "components": components,
+            "calibration": asdict(self.calibration),
+            "panel": panel_names,
+            "metadata": dict(self.metadata),
+        }
+        return arrays, config
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> RiskModel:
+        """The model that `state` described."""
+        components = tuple(
+            component_class(part["kind"]).from_state(
+                _below(arrays, f"component.{position}."), part["config"]
+            )
+            for position, part in enumerate(config["components"])
+        )
+        return cls(
+            config["kind"],
+            components,
+            Calibration(**config["calibration"]),
+            Panel.from_state(_below(arrays, "panel."), config["panel"]),
+            config["metadata"],
+        )
+
+
+def component_class(kind: str) -> type[SingleModel]:
+    """The class of a kind of single model; torch and scikit-learn load only when it is asked for.
+
+    Raises `ModelError` for a kind that this version does not know.
+    """
+    if kind == "logistic":
+        from engine.models.logistic import LogisticModel
+
+        return LogisticModel
+    if kind == "hist_gradient_boosting":
+        from engine.models.trees import TreeModel
+
+        return TreeModel
+    if kind == "churn_net":
+        from engine.models.nets.churn_net import ChurnNet
+
+        return ChurnNet
+    raise ModelError(
+        "unknown_kind",
+        f"The model has a part of the kind {kind!r}, which this version does not know",
+        why="Known kinds are logistic, hist_gradient_boosting and churn_net",
+        next_step="Upgrade retention-workbench, or roll back to an older model",
+    )
+
+
+def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,365 @@
+"""The registry: every model ever trained, which one is in service, and the way back.
+
+A model is a folder `models/<id>/` with `weights.safetensors`, `model.json` and `card.md`; its
+facts and its history are rows of the ledger. Nothing here unpickles anything. The model code is
+imported only to save and load, so lists and promotions stay quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.errors import ModelError, StateError, StorageError
+from engine.store.codec import from_json, to_json
+from engine.store.lease import lease
+from engine.store.migrate import migrate
+from engine.types import Metrics, ModelCard
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from engine.models.blend import RiskModel
+
+FORMAT = 1
+"""Of `model.json`; a higher number is refused with the advice to upgrade."""
+
+WEIGHTS = "weights.safetensors"
+DESCRIPTION = "model.json"
+CARD = "card.md"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+class Registry:
+    """Models of one workspace: folder `models_dir`, ledger file `ledger`."""
+
+    def __init__(self, models_dir: Path, ledger: Path) -> None:
+        self._folder = models_dir
+        self._ledger = ledger
+
+    def save(self, model: RiskModel, card: ModelCard, *, now: datetime, actor: str) -> None:
+        """Keep `model` as a candidate: folder first (whole or not at all), then the ledger.
+
+        Raises `StateError` when the id is taken, `StorageError` when the disk refuses.
+        """
+        model_id = _checked(card.model_id)
+        migrate(self._ledger)
+        if model_id in _history(self._read("SELECT model_id, event FROM model_event")):
+            raise StateError(
+                "model_exists",
+                f"The registry already has a model {model_id}",
+                next_step="Train again: the new model gets a new id",
+            )
+        digest = self._write_folder(model, card)
+        with lease(self._ledger, write=True) as connection:
+            connection.execute(
+                "INSERT INTO model VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    model_id,
+                    card.created_at,
+                    card.kind,
+                    card.trained_until,
+                    json.dumps(to_json(card), ensure_ascii=False),
+                    digest,
+                ],
+            )
+            _append(connection, model_id, "registered", now, actor)
+
+    def load(self, model_id: str) -> RiskModel:
+        """The model, after its weights have been checked against their hash.
+
+        Raises `ModelError` when it is unknown, missing, damaged, or of a newer version.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load as load_arrays
+
+        from engine.models.blend import RiskModel
+
+        description, weights = self._checked_files(model_id)
+        try:
+            return RiskModel.from_state(load_arrays(weights), description["model"])
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(model_id, f"its parts do not fit together ({error})") from error
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The card of every model with its present state, newest first."""
+        events = self._read("SELECT model_id, event FROM model_event ORDER BY sequence")
+        states = _history(events)
+        rows = self._read("SELECT card FROM model ORDER BY created_at DESC, model_id DESC")
+        cards = [from_json(ModelCard, json.loads(card)) for (card,) in rows]
+        return tuple(replace(card, state=states[card.model_id]) for card in cards)
+
+    def champion_id(self) -> str | None:
+        """The model in service; None before the first promotion."""
+        champions = _champions(
+            self._read("SELECT model_id, event FROM model_event ORDER BY sequence")
+        )
+        return champions[-1] if champions else None
+
+    def promote(self, model_id: str, *, now: datetime, actor: str) -> None:
+        """Put `model_id` into service; nothing happens when it already is.
+
+        Raises `ModelError` when it is unknown, missing or damaged: the champion then stays.
+        """
+        self._checked_files(model_id)
+        with lease(self._ledger, write=True) as connection:
+            champions = _champions(_events(connection))
+            if champions[-1:] != [model_id]:
+                _replace_champion(connection, champions, model_id, now, actor)
+
+    def rollback(self, *, now: datetime, actor: str) -> None:
+        """Put the previous champion back into service; again goes one further back.
+
+        Raises `StateError` when there is none, `ModelError` when its files are gone.
+        """
+        champions = _champions(
+            self._read("SELECT model_id, event FROM model_event ORDER BY sequence")
+        )
+        if len(champions) < 2:
+            only = f"only {champions[0]} has ever been" if champions else "no model has been"
+            raise StateError(
+                "no_previous_champion",
+                f"There is no earlier champion to go back to: {only} in service",
+                next_step="`retention models` lists what can be promoted",
+            )
+        self._checked_files(champions[-2])
+        with lease(self._ledger, write=True) as connection:
+            # Between reading and writing another operator may have acted: then theirs stands.
+            if _champions(_events(connection)) == champions:
+                _replace_champion(connection, champions, champions[-2], now, actor)
+
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
+        if not self._ledger.exists():
+            return []
+        with lease(self._ledger) as connection:
+            return connection.execute(query).fetchall()
+
+    def _write_folder(self, model: RiskModel, card: ModelCard) -> str:
+        from safetensors.numpy import save as save_arrays
+
+        arrays, config = model.state()
+        # safetensors writes the memory as it lies: a transposed view would come back scrambled.
+        weights = save_arrays({name: value.copy(order="C") for name, value in arrays.items()})
+        digest = hashlib.sha256(weights).hexdigest()
+        description = {
+            "format": FORMAT,
+            "model_id": card.model_id,
+            "engine_version": _engine_version(),
+            "feature_version": model.metadata.get("feature_version", ""),
+            "weights_sha256": digest,
+            "model": config,
+            "card": to_json(card),
+        }
+        target = self._folder / card.model_id
+        draft = self._folder / f".{card.model_id}.draft"
+        try:
+            draft.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(to_json(description), ensure_ascii=False, indent=1, allow_nan=False)
+            _write(draft / WEIGHTS, weights)
+            _write(draft / DESCRIPTION, text.encode())
+            _write(draft / CARD, card_text(card).encode())
+            _sync_folder(draft)
+            if target.exists():
+                # Left by a run that died before it reached the ledger: no event speaks of it.
+                shutil.rmtree(target)
+            draft.rename(target)
+            _sync_folder(self._folder)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StorageError(
+                "model_not_saved",
+                f"The model {card.model_id} could not be written to {self._folder}: "
+                f"{error.strerror or error}",
+                why=f"It needs {len(weights) / 1e6:.1f} MB",
+                next_step="Free disk space or mend the folder's permissions, then train again",
+            ) from error
+        return digest
+
+    def _checked_files(self, model_id: str) -> tuple[dict[str, Any], bytes]:
+        _checked(model_id)
+        known = self._read("SELECT model_id FROM model")
+        if (model_id,) not in known:
+            raise ModelError(
+                "unknown_model",
+                f"There is no model {model_id} in this workspace",
+                why=f"It has {len(known)}",
+                next_step="`retention models` lists them",
+            )
+        folder = self._folder / model_id
+        try:
+            text = (folder / DESCRIPTION).read_text("utf-8")
+            weights = (folder / WEIGHTS).read_bytes()
+        except FileNotFoundError as error:
+            raise ModelError(
+                "model_missing",
+                f"The model {model_id} is registered, but {error.filename} is gone",
+                next_step="Restore the folder from a backup, or run `retention train`",
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise _damaged(model_id, f"it cannot be read ({error})") from error
+        description = _description(model_id, text)
+        digest = hashlib.sha256(weights).hexdigest()
+        if digest != description.get("weights_sha256"):
+            raise _damaged(model_id, "its weights do not have the hash noted when it was saved")
+        return description, weights
+
+
+def card_text(card: ModelCard) -> str:
+    """The card as Markdown, for people who look into the folder."""
+    lines = [
+        f"# {card.model_id}",
+        "",
+        f"{card.kind}, made {card.created_at:%Y-%m-%d %H:%M} UTC, "
+        f"labels known until {card.trained_until:%Y-%m-%d}, "
+        f"{card.rows:,} rows, {card.columns} columns, seed {card.seed}, {card.seconds:.0f} s.",
+        "",
+        "| on the test cutoffs | users | churned | ROC-AUC | average precision | log loss | ECE |",
+        "|---|---|---|---|---|---|---|",
+        *(_metrics_row(metrics) for metrics in (card.test, *card.peers)),
+    ]
+    if card.verdict is not None:
+        lines += ["", *(f"- {words.en} / {words.zh}" for words in card.verdict.statements)]
+    counts = card.labels
+    lines += [
+        "",
+        f"Labels: {counts.untreated:,} untreated, {counts.holdout:,} holdout, "
+        f"{counts.treated_before:,} contacted before the cutoff, "
+        f"{counts.treated_inside:,} contacted inside the window, {counts.dropped:,} dropped.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _metrics_row(metrics: Metrics) -> str:
+    return (
+        f"| {metrics.model} | {metrics.n:,} | {metrics.positives:,} | {metrics.roc_auc:.4f} "
+        f"| {metrics.average_precision:.4f} | {metrics.log_loss:.4f} | {metrics.ece:.4f} |"
+    )
+
+
+def _champions(events: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Who was in service, oldest first, as roll-backs leave it; the last is the champion.
+
+    Promoting the previous champion takes back the last promotion, by whatever command.
+    """
+    champions: list[str] = []
+    for model_id, event in events:
+        if event != "promoted":
+            continue
+        if champions[-2:-1] == [model_id]:
+            champions.pop()
+        else:
+            champions.append(model_id)
+    return champions
+
+
+def _history(
+    events: Iterable[tuple[Any, ...]],
+) -> dict[str, Literal["candidate", "champion", "retired"]]:
+    """The state of every model: that of its last event."""
+    names: dict[str, Literal["candidate", "champion", "retired"]] = {
+        "registered": "candidate",
+        "promoted": "champion",
+        "retired": "retired",
+    }
+    return {model_id: names[event] for model_id, event in events}
+
+
+def _events(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    query = "SELECT model_id, event FROM model_event ORDER BY sequence"
+    return connection.execute(query).fetchall()
+
+
+def _replace_champion(
+    connection: duckdb.DuckDBPyConnection,
+    champions: list[str],
+    model_id: str,
+    now: datetime,
+    actor: str,
+) -> None:
+    for old in champions[-1:]:
+        _append(connection, old, "retired", now, actor)
+    _append(connection, model_id, "promoted", now, actor)
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection, model_id: str, event: str, now: datetime, actor: str
+) -> None:
+    connection.execute(
+        "INSERT INTO model_event "
+        "SELECT ?, ?, ?, ?, coalesce(max(sequence), 0) + 1 FROM model_event",
+        [model_id, now, event, actor],
+    )
+
+
+def _checked(model_id: str) -> str:
+    """`model_id` when it is safe as the name of a folder."""
+    if not _ID.fullmatch(model_id):
+        raise ModelError(
+            "model_id",
+            f"{model_id!r:.100} is not the id of a model",
+            why="An id has letters, digits, - and _ only",
+            next_step="`retention models` lists the ids",
+        )
+    return model_id
+
+
+def _description(model_id: str, text: str) -> dict[str, Any]:
+    try:
+        description = json.loads(text)
+        version = int(description["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(model_id, f"{DESCRIPTION} is not what was written") from error
+    if version > FORMAT:
+        raise ModelError(
+            "newer_model",
+            f"The model {model_id} has format {version}, this program knows {FORMAT}",
+            why=f"It was saved by version {description.get('engine_version', '?')}",
+            next_step="Upgrade retention-workbench, or roll back to an older model",
+        )
+    result: dict[str, Any] = description
+    return result
+
+
+def _damaged(model_id: str, what: str) -> ModelError:
+    return ModelError(
+        "model_damaged",
+        f"The model {model_id} is damaged: {what}",
+        next_step="Restore its folder from a backup, roll back with `retention rollback`, or train "
+        "a new one with `retention train`",
+    )
+
+
+def _engine_version() -> str:
+    try:
+        return metadata.version("retention-workbench")
+    except metadata.PackageNotFoundError:
+        return "uninstalled"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every file system lets a folder be synced; the rename is atomic all the same.
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

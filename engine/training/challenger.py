@@ -1,0 +1,305 @@
+"""Train a challenger: the single models, their blend, calibration, and the choice among them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from engine.errors import UsageError
+from engine.features.frame import LabelledFrame
+from engine.models.base import SingleModel
+from engine.models.blend import BLEND, RiskModel
+from engine.models.calibration import Calibration, log_loss
+from engine.models.logistic import LogisticModel
+from engine.models.nets.churn_net import ChurnNet
+from engine.models.nets.fusion import NetConfig
+from engine.models.panel import Panel, draw_panel
+from engine.models.trees import TreeConfig, TreeModel
+from engine.training.calibrate import fit_calibration
+from engine.training.fit import FitConfig, fit_net, use_threads
+from engine.training.progress import Progress, ShouldStop, never, stop_if_asked, unheard
+from engine.training.rows import TrainingData, check_rows, join
+
+__all__ = [
+    "MODEL_CHOICES",
+    "Challenger",
+    "TrainingConfig",
+    "TrainingData",
+    "choose",
+    "train_challenger",
+]
+
+MODEL_CHOICES = ("auto", "blend", "churn_net", "hist_gradient_boosting", "logistic")
+
+LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
+"""Tried on the validation rows; scikit-learn's C."""
+
+FIRST_FIT_SHARE = 0.6
+"""Of the budget: the net's first fit ends there, so that the refit has time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How a challenger is trained; the same config, data and threads give the same model."""
+
+    model: str = "auto"  # one of MODEL_CHOICES
+    seed: int = 7
+    threads: int = 0  # 0: one less than the machine has, at least one
+    max_epochs: int = 12
+    budget_s: float = 600.0  # the net stops after the epoch in which its share is spent
+    refit: bool = True  # fit again on train + validate: the newest rows are worth the most
+    net: NetConfig = field(default_factory=NetConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    trees: TreeConfig = field(default_factory=TreeConfig)
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON, goes into the model as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """What training made."""
+
+    model: RiskModel  # the one to register
+    singles: Mapping[str, RiskModel]  # kind -> the single model, calibrated in the same way
+    blend: RiskModel | None  # None when no net was trained
+    losses: Mapping[str, float]  # kind -> log loss on the calibration rows, calibrated
+    learning: tuple[Mapping[str, float], ...]  # of the net: epoch, train_loss, valid_loss
+    seconds: float
+
+
+def train_challenger(
+    data: TrainingData,
+    config: TrainingConfig,
+    *,
+    progress: Progress = unheard,
+    should_stop: ShouldStop = never,
+    clock: Callable[[], float] = time.monotonic,
+) -> Challenger:
+    """Fit, calibrate and choose.
+
+    Logistic regression and gradient boosting are always trained (they are the baseline of the
+    gate); the net unless `config.model` names one of those two. `auto` takes the blend, or a
+    single model when its log loss on the calibration rows is lower by more than one standard
+    error of the paired difference. The test rows are not read.
+
+    Raises `DataError` when the rows cannot train a model, `UsageError` for an unknown model,
+    `Cancelled` when `should_stop` says so.
+    """
+    if config.model not in MODEL_CHOICES:
+        raise UsageError(
+            "unknown_model",
+            f"{config.model!r} is not a model",
+            why=f"The models are {', '.join(MODEL_CHOICES)}",
+        )
+    check_rows(data)
+    started = clock()
+    threads = use_threads(config.threads)
+    with threadpool_limits(limits=threads):
+        # threadpoolctl also resets torch's own pool when that is OpenMP: set it once more.
+        use_threads(threads)
+        fit = replace(config.fit, max_epochs=config.max_epochs)
+        run = _Run(
+            data, replace(config, threads=threads, fit=fit), progress, should_stop, clock, started
+        )
+        return run.challenger()
+
+
+class _Run:
+    """One training run; holds what its steps share."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        config: TrainingConfig,
+        progress: Progress,
+        should_stop: ShouldStop,
+        clock: Callable[[], float],
+        started: float,
+    ) -> None:
+        self.data = data
+        self.config = config
+        self.progress = progress
+        self.should_stop = should_stop
+        self.clock = clock
+        self.started = started
+        self.recent = join(data.train, data.validate) if len(data.validate) else data.train
+        self.learning: tuple[Mapping[str, float], ...] = ()
+
+    def challenger(self) -> Challenger:
+        """All steps in order."""
+        fitted: dict[str, SingleModel] = {}
+        fits = self._fits()
+        shares = _shares([name for name, _ in fits])
+        for name, fit in fits:
+            stop_if_asked(self.should_stop)
+            self.progress(name, shares[name][0], {})
+            fitted[name] = fit(*shares[name])
+        self.progress("calibrate", shares[fits[-1][0]][1], {})
+        panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
+        net = fitted.get(ChurnNet.kind)
+        if isinstance(net, ChurnNet):
+            panel = replace(panel, pooled=net.encode(panel_rows.frame)[1])
+        singles = {name: self._calibrated(name, (model,), panel) for name, model in fitted.items()}
+        blend = self._blend(fitted, panel) if net is not None else None
+        candidates = dict(singles) | ({BLEND: blend} if blend else {})
+        losses = {name: self._losses(model) for name, model in candidates.items()}
+        self.progress("calibrate", 1.0, {})
+        chosen = (
+            choose(losses, self.data.calibrate.weight)
+            if self.config.model == "auto"
+            else self.config.model
+        )
+        return Challenger(
+            candidates[chosen],
+            singles,
+            blend,
+            {name: self._mean(values) for name, values in losses.items()},
+            self.learning,
+            self.clock() - self.started,
+        )
+
+    def _fits(self) -> list[tuple[str, Callable[[float, float], SingleModel]]]:
+        fits: list[tuple[str, Callable[[float, float], SingleModel]]] = [
+            (LogisticModel.kind, self._logistic),
+            (TreeModel.kind, self._trees),
+        ]
+        if self.config.model not in (LogisticModel.kind, TreeModel.kind):
+            fits.append((ChurnNet.kind, self._net))
+        return fits
+
+    def _logistic(self, start: float, stop: float) -> LogisticModel:
+        validate = self.data.validate if len(self.data.validate) else self.data.train
+        losses = {}
+        models = {}
+        for strength in LOGISTIC_STRENGTHS:
+            stop_if_asked(self.should_stop)
+            models[strength] = LogisticModel.fit(self.data.train, strength=strength)
+            scores = models[strength].log_odds(validate.frame)
+            losses[strength] = float(validate.weight @ log_loss(scores, validate.label))
+        best = min(losses, key=lambda strength: losses[strength])
+        return LogisticModel.fit(self.recent, strength=best) if self.config.refit else models[best]
+
+    def _trees(self, start: float, stop: float) -> TreeModel:
+        settings = {"seed": self.config.seed, "threads": self.config.threads}
+        trees = self.config.trees
+        first = TreeModel.fit(self.data.train, self.data.validate, trees, **settings)
+        if not self.config.refit:
+            return first
+        stop_if_asked(self.should_stop)
+        kept = max(1, first.ensemble.trees)
+        return TreeModel.fit(self.recent, None, replace(trees, max_trees=kept), **settings)
+
+    def _net(self, start: float, stop: float) -> ChurnNet:
+        deadline = self.started + FIRST_FIT_SHARE * self.config.budget_s
+        twice = self.config.refit and len(self.data.validate) > 0
+        middle = start + 0.6 * (stop - start) if twice else stop
+        first = fit_net(
+            self.data.train,
+            self.data.validate,
+            self.config.net,
+            self.config.fit,
+            seed=self.config.seed,
+            progress=_part(self.progress, start, middle),
+            should_stop=self.should_stop,
+            out_of_time=lambda: self.clock() >= deadline,
+        )
+        self.learning = first.learning
+        if not twice:
+            return first.model
+        return fit_net(
+            self.recent,
+            None,
+            self.config.net,
+            self.config.fit,
+            seed=self.config.seed,
+            epochs=first.epochs,
+            progress=_part(self.progress, middle, stop),
+            should_stop=self.should_stop,
+        ).model
+
+    def _blend(self, fitted: Mapping[str, SingleModel], panel: Panel) -> RiskModel:
+        """Net and trees; the logistic model joins when that lowers the calibrated loss."""
+        pair = (fitted[ChurnNet.kind], fitted[TreeModel.kind])
+        blends = [
+            self._calibrated(BLEND, parts, panel)
+            for parts in (pair, (*pair, fitted[LogisticModel.kind]))
+        ]
+        return min(blends, key=lambda model: self._mean(self._losses(model)))
+
+    def _calibrated(
+        self, kind: str, components: tuple[SingleModel, ...], panel: Panel
+    ) -> RiskModel:
+        calibrate = self.data.calibrate
+        if not any(isinstance(part, ChurnNet) for part in components):
+            panel = replace(panel, pooled=panel.pooled[:, :0])
+        raw = RiskModel(kind, components, Calibration(), panel, self._metadata())
+        scores = raw.raw_log_odds(calibrate.frame)
+        return raw.with_calibration(fit_calibration(scores, calibrate.label, calibrate.weight))
+
+    def _losses(self, model: RiskModel) -> NDArray[np.float64]:
+        calibrate = self.data.calibrate
+        return log_loss(model.predict(calibrate.frame).log_odds, calibrate.label)
+
+    def _mean(self, losses: NDArray[np.float64]) -> float:
+        return float(np.average(losses, weights=self.data.calibrate.weight))
+
+    def _metadata(self) -> dict[str, Any]:
+        columns = self.data.train.frame.columns
+        return {
+            "seed": self.config.seed,
+            "rows": len(self.recent if self.config.refit else self.data.train),
+            "calibration_rows": len(self.data.calibrate),
+            "calibration_base_rate": float(
+                np.average(self.data.calibrate.label, weights=self.data.calibrate.weight)
+            ),
+            "cutoffs": {
+                "train": _cutoffs(self.data.train),
+                "validate": _cutoffs(self.data.validate),
+                "calibrate": _cutoffs(self.data.calibrate),
+            },
+            "feature_version": hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12],
+            **self.config.metadata,
+        }
+
+
+def _shares(names: list[str]) -> dict[str, tuple[float, float]]:
+    """Start and end of every fit as a share of the whole run: the net takes most of the time."""
+    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2, ChurnNet.kind: 1.7}
+    ends = np.cumsum([weight[name] for name in names])
+    ends = 0.97 * ends / ends[-1]
+    return {
+        name: (float(stop - width), float(stop))
+        for name, stop, width in zip(names, ends, np.diff(ends, prepend=0.0), strict=True)
+    }
+
+
+def _part(progress: Progress, start: float, stop: float) -> Progress:
+    def report(stage: str, done: float, detail: Mapping[str, object]) -> None:
+        progress(stage, start + (stop - start) * done, detail)
+
+    return report
+
+
+def choose(losses: Mapping[str, NDArray[np.float64]], weight: NDArray[Any]) -> str:
+    """The blend, unless a single model's loss is lower by more than one standard error.
+
+    `losses` holds the loss of every row by model; without a blend the lowest mean loss wins. The
+    blend has the lower variance, so a tie is its own.
+    """
+    mean = {name: float(np.average(values, weights=weight)) for name, values in losses.items()}
+    best = min(mean, key=lambda name: mean[name])
+    if BLEND not in losses or best == BLEND:
+        return best
+    difference = losses[best] - losses[BLEND]
+    spread = np.sqrt(np.average((difference - difference.mean()) ** 2, weights=weight))
+    return best if mean[BLEND] - mean[best] > spread / np.sqrt(len(difference)) else BLEND
+
+
+def _cutoffs(rows: LabelledFrame) -> list[str]:
+    return [str(cutoff) for cutoff in np.unique(rows.frame.cutoffs.astype("datetime64[s]"))]

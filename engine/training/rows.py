@@ -1,0 +1,122 @@
+"""The rows of a training run: checked, joined, described."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.features.frame import FeatureFrame, LabelledFrame, Sequences
+from engine.models.base import check_columns
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Rows by their part in training; every part lies later in time than the one before.
+
+    `train` fits, `validate` stops early, `calibrate` calibrates and chooses. `test` is for the
+    caller's report: training does not read it.
+    """
+
+    train: LabelledFrame
+    validate: LabelledFrame
+    calibrate: LabelledFrame
+    test: LabelledFrame
+
+
+def check_rows(data: TrainingData) -> None:
+    """Raise `DataError` unless the parts can train a model: rows, both classes, same columns."""
+    columns = data.train.frame.columns
+    if not columns:
+        raise DataError(
+            "no_columns",
+            "The training rows have no feature columns",
+            next_step="Check that the mapping loads events, payments or subscriptions",
+        )
+    for part in (data.validate, data.calibrate):
+        check_columns("in training", columns, part.frame.columns)
+    used = data.train.weight > 0
+    label = data.train.label[used]
+    for name, rows in (("training", data.train), ("calibration", data.calibrate)):
+        if not np.isin(rows.label, (0.0, 1.0)).all():
+            raise DataError(
+                "label_not_binary",
+                f"A {name} row has a label that is neither 0 nor 1",
+                why="1 stands for churned, 0 for retained",
+            )
+        if not (np.isfinite(rows.weight) & (rows.weight >= 0)).all():
+            raise DataError(
+                "weight_not_valid",
+                f"A {name} row has a weight that is negative or not finite",
+            )
+    if not len(label):
+        raise DataError(
+            "no_training_rows",
+            "No training row is left",
+            why="No user was eligible at the training cutoffs",
+            next_step="Load a longer history, or widen `active_within_days` of the churn rule",
+        )
+    if len(np.unique(label)) < 2:
+        what = "churned" if label[0] > 0.5 else "stayed"
+        raise DataError(
+            "single_class",
+            f"All {len(label):,} training rows have users who {what}",
+            why="A model needs users who left and users who stayed",
+            next_step="Check the churn rule of the mapping: kind, horizon and lead",
+        )
+
+
+def join(first: LabelledFrame, second: LabelledFrame) -> LabelledFrame:
+    """The rows of both, in that order. Raises `ModelError` when the columns differ."""
+    a, b = first.frame, second.frame
+    check_columns("in training", a.columns, b.columns)
+    return LabelledFrame(
+        FeatureFrame(
+            np.concatenate([a.user_ids, b.user_ids]),
+            np.concatenate([a.cutoffs, b.cutoffs]),
+            np.concatenate([a.segments, b.segments]),
+            a.columns,
+            np.concatenate([a.values, b.values]),
+            _join_sequences(a.sequences, b.sequences),
+        ),
+        np.concatenate([first.label, second.label]),
+        np.concatenate([first.weight, second.weight]),
+    )
+
+
+def _join_sequences(a: Sequences, b: Sequences) -> Sequences:
+    same_events = a.kind is b.kind and a.topic is b.topic and a.occurred_s is b.occurred_s
+    if same_events and a.kinds == b.kinds and a.topics == b.topics:
+        return Sequences(
+            a.kind,
+            a.topic,
+            a.value,
+            a.occurred_s,
+            np.concatenate([a.start, b.start]),
+            np.concatenate([a.stop, b.stop]),
+            a.kinds,
+            a.topics,
+        )
+    kinds, kind = _join_names(a.kinds, b.kinds)
+    topics, topic = _join_names(a.topics, b.topics)
+    shift = len(a.kind)
+    return Sequences(
+        np.concatenate([a.kind, kind[b.kind]]),
+        np.concatenate([a.topic, topic[b.topic]]),
+        np.concatenate([a.value, b.value]),
+        np.concatenate([a.occurred_s, b.occurred_s]),
+        np.concatenate([a.start, b.start + shift]),
+        np.concatenate([a.stop, b.stop + shift]),
+        kinds,
+        topics,
+    )
+
+
+def _join_names(
+    a: tuple[str, ...], b: tuple[str, ...]
+) -> tuple[tuple[str, ...], np.ndarray[tuple[int], np.dtype[np.int32]]]:
+    """The names of both, and the new index of every name of `b`."""
+    names = (*a, *(name for name in b if name not in set(a)))
+    index = {name: position for position, name in enumerate(names)}
+    return names, np.array([index[name] for name in b], np.int32)
