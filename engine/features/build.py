@@ -44,7 +44,7 @@ def build_frame(
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)
     stream = pull_activity(connection, cutoff, last=True)
-    return _frame(connection, rule, cutoff, specs, facts, stream)
+    return frame_at(connection, rule, cutoff, specs, facts, stream)
 
 
 def build_labelled(
@@ -68,7 +68,7 @@ def build_labelled(
     stream = pull_activity(connection, ordered[-1])
     frames = {}
     for done, cutoff in enumerate(ordered, start=1):
-        frame = _frame(connection, rule, cutoff, specs, facts, stream)
+        frame = frame_at(connection, rule, cutoff, specs, facts, stream)
         user_ids, label = labels(connection, rule, cutoff)
         if not np.array_equal(user_ids, frame.user_ids):
             raise AssertionError("features and labels speak of different users")
@@ -78,7 +78,7 @@ def build_labelled(
     return frames
 
 
-def _frame(
+def frame_at(
     connection: duckdb.DuckDBPyConnection,
     rule: ChurnRule,
     cutoff: datetime,
@@ -86,6 +86,7 @@ def _frame(
     facts: frozenset[str],
     stream: ActivityStream,
 ) -> FeatureFrame:
+    """The eligible users at `cutoff`, with columns, facts and activity stream given."""
     sql = compile_features(specs, facts, population=eligible_sql(rule))
     columns = connection.execute(sql, parameters(sql, rule, cutoff)).fetchnumpy()
     user_ids = np.asarray(columns["user_id"], dtype=object)

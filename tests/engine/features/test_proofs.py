@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.features import views as views_module
+from engine.features.build import build_frame
+from engine.features.proofs import prove
+from engine.timeline import ChurnRule
+
+
+@pytest.mark.parametrize("days_later", [-120, 0, 40])
+def test_no_future_reaches_a_feature_a_segment_or_a_sequence(
+    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime, days_later: int
+) -> None:
+    moment = cutoff + timedelta(days=days_later)
+    assert len(build_frame(connection, rule, moment)) > 20
+    for proof in prove(connection, rule, moment, rng=np.random.default_rng(days_later + 200)):
+        assert proof.differences == (), proof.name
+
+
+def test_the_proof_leaves_the_loaded_tables_alone(
+    connection: duckdb.DuckDBPyConnection, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    counts = "SELECT (SELECT count(*) FROM events), (SELECT sum(amount) FROM payments)"
+    before = connection.execute(counts).fetchone()
+    prove(connection, inactive, cutoff, rng=np.random.default_rng(1))
+    assert connection.execute(counts).fetchone() == before
+    assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchone() == (
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "guard", "leak", "column"),
+    [
+        ("known_events", "known_at < {cutoff} AND ", "", "events_28d"),
+        ("known_payments", "known_at < {cutoff} AND ", "", "paid_total"),
+        ("known_messages", "WHEN resolved_at < {cutoff} THEN", "WHEN TRUE THEN", "open_tickets"),
+        ("known_subscriptions", "WHEN cancelled_at < {cutoff} THEN", "WHEN TRUE THEN", "cancelled"),
+        (
+            "known_contents",
+            "WHERE published_at IS NULL OR published_at < {cutoff}",
+            "",
+            "favourite_topic_unseen",
+        ),
+    ],
+)
+def test_a_leak_put_into_a_view_is_found_by_name(
+    connection: duckdb.DuckDBPyConnection,
+    inactive: ChurnRule,
+    cutoff: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    view: str,
+    guard: str,
+    leak: str,
+    column: str,
+) -> None:
+    from engine.features.dialect import CUTOFF
+
+    sound = views_module.views()
+    guard = guard.replace("{cutoff}", CUTOFF)
+    assert guard in sound[view]
+    leaking: Mapping[str, str] = {**sound, view: sound[view].replace(guard, leak)}
+    monkeypatch.setattr(views_module, "views", lambda: leaking)
+    found = {
+        name
+        for proof in prove(connection, inactive, cutoff, rng=np.random.default_rng(3))
+        for name in proof.differences
+    }
+    assert column in found
+
+
+def test_the_segment_of_a_past_cutoff_is_the_plan_of_then(
+    open_world: Callable[..., duckdb.DuckDBPyConnection],
+    inactive: ChurnRule,
+    cutoff: datetime,
+    before: Callable[..., datetime],
+) -> None:
+    users = pd.DataFrame({"user_id": ["a", "b", "c"], "signed_up_at": before(days=300)})
+    events = pd.DataFrame(
+        {
+            "event_id": ["1", "2", "3"],
+            "user_id": ["a", "b", "c"],
+            "occurred_at": before(days=1),
+            "known_at": before(days=1),
+            "kind": "app_open",
+        }
+    )
+    terms = pd.DataFrame(
+        {
+            "subscription_id": ["x", "y", "z"],
+            "user_id": ["a", "a", "b"],
+            "plan": ["monthly", "annual", "monthly"],
+            "started_at": [before(days=10), cutoff, before(days=90)],
+            "ends_at": [before(days=-20), before(days=-365), before(days=60)],
+            "known_at": [before(days=10), cutoff, before(days=90)],
+        }
+    )
+    connection = open_world({"users": users, "events": events, "subscriptions": terms})
+    frame = build_frame(connection, inactive, cutoff)
+    assert dict(zip(frame.user_ids, frame.segments, strict=True)) == {
+        "a": "monthly",
+        "b": "monthly",
+        "c": "none",
+    }
