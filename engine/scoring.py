@@ -22,7 +22,7 @@ from engine.features.frame import FeatureFrame
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
-from engine.store.codec import to_json
+from engine.store.codec import to_text
 from engine.store.lease import lease
 from engine.types import Band, Explanation, ScoringRun
 
@@ -91,7 +91,7 @@ def score(
     progress("risk", 0.3)
     from engine.explain.reasons import explain
 
-    explanations = explain(model, frame, SPECS, currency=loaded.currency)
+    explanations = explain(model, frame, SPECS, currency=loaded.currency, model_id=model_id)
     progress("writing", 0.9)
     kept = _keep(
         places, run_id, loaded.currency, settings.risk, standing, explanations, created_at=now
@@ -191,7 +191,7 @@ def _keep(
             explanations[i].log_odds,
             explanations[i].baseline_log_odds,
             *_headline(explanations[i]),
-            to_json(explanations[i].reasons),
+            to_text(explanations[i].reasons),
             explanations[i].remainder,
         )
         for rank, i in enumerate(order.tolist(), start=1)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import TextIO
 
-from engine.store.codec import to_json
+from engine.store.codec import to_text
 from engine.types import JobEvent, Words
 
 MIN_INTERVAL_S = 0.1
@@ -39,7 +39,7 @@ class Reporter:
     def emit(self, event: JobEvent) -> None:
         """Write `event` at once."""
         try:
-            self._stream.write(to_json(event) + "\n")
+            self._stream.write(to_text(event) + "\n")
             self._stream.flush()
         except BrokenPipeError:
             # The app that started this job is gone: work for nobody ends at the next check.

@@ -10,7 +10,7 @@ from engine.outreach.log import contacts_of
 from engine.places import Places
 from engine.ranking.pages import ROW_COLUMNS, risk_row
 from engine.scoring import run_of
-from engine.store.codec import from_json
+from engine.store.codec import from_text
 from engine.store.lease import lease
 from engine.types import Explanation, Reason, RiskRow, ScoringRun, TimelineEntry, UserDetail
 
@@ -86,7 +86,7 @@ def _risk(
         risk=row.risk,
         log_odds=log_odds,
         baseline_log_odds=baseline,
-        reasons=from_json(tuple[Reason, ...], reasons),
+        reasons=from_text(tuple[Reason, ...], reasons),
         remainder=remainder,
         segment=row.segment,
         model_id=run.model_id,

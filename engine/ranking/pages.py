@@ -46,7 +46,8 @@ _FROM = (
 ROW_COLUMNS = (
     "s.rank, s.user_id, coalesce(u.name, ''), s.risk, s.band, s.value_at_risk, s.segment, "
     "s.last_active_at, s.reason_group, s.reason_zh, s.reason_en, "
-    "(SELECT max(i.sent_at) FROM intervention_current i WHERE i.user_id = s.user_id)"
+    "(SELECT max(coalesce(m.sent_at, i.imported_sent_at)) FROM intervention i "
+    "LEFT JOIN intervention_sent m USING (intervention_id) WHERE i.user_id = s.user_id)"
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 import types
 import typing
@@ -191,3 +192,13 @@ def _name_of(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def to_text(value: object) -> str:
+    """`value` as compact JSON text, Chinese kept readable."""
+    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(expected: type[T], text: str) -> T:
+    """The `expected` value that `to_text` wrote."""
+    return from_json(expected, json.loads(text))
