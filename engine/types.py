@@ -372,6 +372,7 @@ class SendReport:
     expired: int
     unknown: int
     outbox: Path | None
+    changed: int = 0  # the text is no longer the approved one: back to approval, not sent
 
 
 @dataclass(frozen=True, slots=True)
