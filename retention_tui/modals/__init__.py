@@ -1,0 +1,1 @@
+"""Dialogues: each returns one typed result."""

@@ -1,0 +1,268 @@
+"""One user: why flagged, what happened, what we wrote."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.errors import RetentionError
+from engine.types import Band, Explanation, RankQuery, UserDetail
+from retention_tui.actions import bindings
+from retention_tui.i18n import current_language, t
+from retention_tui.i18n.formats import day, money, number, percent, signed
+from retention_tui.screens.base import DataScreen, joined
+from retention_tui.screens.compose import ComposeScreen
+from retention_tui.widgets.cells import clean, fit
+from retention_tui.widgets.charts import bar
+from retention_tui.widgets.state_view import Notice
+from retention_tui.words import band_word, name
+
+BAND_STYLE = {
+    Band.CRITICAL: "bold $text-error",
+    Band.HIGH: "bold $text-warning",
+    Band.MEDIUM: "$text-accent",
+    Band.LOW: "$text-muted",
+}
+SHARE_CELLS = 12
+"""Width of the bar of a reason's share."""
+NUMBERS_CELLS = 16
+"""Width of a reason's contribution and share."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlace:
+    """Where in which list the user stands, for going on to the neighbours."""
+
+    query: RankQuery
+    index: int
+    total: int
+
+
+class Pane(VerticalScroll, inherit_bindings=False):
+    """A scrolling column; left and right stay with the screen, for the neighbours."""
+
+    BINDINGS: ClassVar[list[Any]] = [
+        Binding("up,k", "scroll_up", show=False),
+        Binding("down,j", "scroll_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+        Binding("home,g", "scroll_home", show=False),
+        Binding("end,G", "scroll_end", show=False),
+    ]
+
+
+class UserScreen(DataScreen):
+    """Returns the index in the list at which the operator left."""
+
+    SCOPE = "user"
+    MODE = "risk"
+    CSS_PATH = "user.tcss"
+    BINDINGS: ClassVar[list[Any]] = bindings("user")
+
+    def __init__(self, user_id: str, place: ListPlace | None = None) -> None:
+        super().__init__()
+        self.user_id = user_id
+        self.place = place
+        self._detail: UserDetail | None = None
+
+    def content(self) -> ComposeResult:
+        yield Static(id="who")
+        yield Static(id="risk")
+        yield Static(id="why")
+        with Horizontal(id="past"):
+            with Pane(id="timeline"):
+                yield Static()
+            with Pane(id="contacts"):
+                yield Static()
+
+    def home(self) -> Widget | None:
+        return self.query_one("#timeline")
+
+    async def fetch(self) -> UserDetail:
+        return await self.workbench.client.user(self.user_id)
+
+    def show(self, facts: object) -> Notice | None:
+        assert isinstance(facts, UserDetail)
+        self._detail = facts
+        self.query_one("#who", Static).update(self._who(facts))
+        self.query_one("#risk", Static).update(self._risk(facts))
+        self.query_one("#why", Static).update(self._why(facts.explanation))
+        self.query_one("#timeline Static", Static).update(self._timeline(facts))
+        self.query_one("#contacts Static", Static).update(self._contacts(facts))
+        self.query_one("#timeline").border_title = t("What happened")
+        self.query_one("#contacts").border_title = t("What we wrote")
+        return None
+
+    # --- painting --------------------------------------------------------------------------
+
+    def _who(self, user: UserDetail) -> Content:
+        place = ""
+        if self.place is not None:
+            place = t("{index} of {total}", index=number(self.place.index + 1),
+                      total=number(self.place.total))  # fmt: skip
+        consent = "" if user.marketing_consent is not False else t("no consent to marketing")
+        facts = joined(
+            clean(part)
+            for part in (
+                user.user_id,
+                user.city,
+                user.channel,
+                t("since {day}", day=day(user.signed_up_at, self.workbench.timezone))
+                if user.signed_up_at
+                else "",
+                consent,
+                place,
+            )
+        )
+        return Content.from_markup(
+            "[bold]$name[/]  [$text-muted]$facts[/]", name=clean(user.name), facts=facts
+        )
+
+    def _risk(self, user: UserDetail) -> Content:
+        row = user.row
+        currency = self.workbench.currency
+        plan = joined(
+            (
+                clean(user.plan),
+                t("until {day}", day=day(user.plan_ends_at, self.workbench.timezone))
+                if user.plan_ends_at
+                else "",
+                {True: t("renews itself"), False: t("does not renew itself"), None: ""}[
+                    user.auto_renew
+                ],
+            )
+        )
+        if row is None:
+            return Content.from_markup(
+                "[$text-muted]$words[/]  $plan", words=t("not in the last scoring run"), plan=plan
+            )
+        return Content.from_markup(
+            f"$label [{BAND_STYLE[row.band]}]$risk $band[/]  $stake [bold]$value[/]  "
+            "[$text-muted]$plan[/]",
+            label=t("Churn risk"),
+            risk=number(row.risk, 2),
+            band=band_word(row.band),
+            stake=t("at stake"),
+            value=money(row.value_at_risk, currency),
+            plan=plan,
+        )
+
+    def _why(self, explanation: Explanation | None) -> Content:
+        if explanation is None:
+            return Content.styled(t("No reasons are stored for this user."), "$text-muted")
+        width = max(20, self.app.size.width - 2)
+        words_cells = width - NUMBERS_CELLS - SHARE_CELLS
+        usual = 1 / (1 + math.exp(-explanation.baseline_log_odds))
+        lines = [
+            Content.from_markup(
+                "[bold]$title[/]  [$text-muted]$usual[/]",
+                title=t("Why flagged"),
+                usual=t(
+                    "usual for {segment}: {usual}, this user: {risk}",
+                    segment=clean(explanation.segment) or t("everyone"),
+                    usual=number(usual, 2),
+                    risk=number(explanation.risk, 2),
+                ),
+            )
+        ]
+        total = sum(abs(reason.contribution) for reason in explanation.reasons)
+        total += abs(explanation.remainder)
+        rows = [
+            (reason.words.pick(current_language()), reason.contribution, reason.share)
+            for reason in explanation.reasons[: self._reason_rows()]
+        ]
+        left_out = explanation.reasons[self._reason_rows() :]
+        rest = explanation.remainder + sum(reason.contribution for reason in left_out)
+        rows.append((t("everything else"), rest, rest / total if total else 0.0))
+        for words, contribution, share in rows:
+            style = "$text-error" if contribution > 0 else "$text-success"
+            numbers = f" {signed(contribution):>7} {percent(abs(share)):>5}  "
+            lines.append(
+                Content.from_markup(
+                    f"$words[$text-muted]$numbers[/][{style}]$bar[/]",
+                    words=fit(words, words_cells),
+                    numbers=fit(numbers, NUMBERS_CELLS),
+                    bar=bar(abs(share), SHARE_CELLS),
+                )
+            )
+        return Content("\n").join(lines)
+
+    def _reason_rows(self) -> int:
+        """How many reasons fit: the past below keeps at least eight lines."""
+        return max(3, min(10, self.app.size.height - 16))
+
+    def _timeline(self, user: UserDetail) -> Content:
+        if not user.timeline:
+            return Content.styled(t("Nothing is known."), "$text-muted")
+        zone, currency = self.workbench.timezone, self.workbench.currency
+        lines = []
+        for entry in user.timeline:
+            amount = "" if entry.amount is None else money(entry.amount, currency)
+            style = "$text-error" if entry.kind.endswith(("failed", "ticket")) else "bold"
+            lines.append(
+                Content.from_markup(
+                    f"[$text-muted]$when[/] [{style}]$kind[/] $title",
+                    when=day(entry.occurred_at, zone),
+                    kind=clean(name(entry.kind)),
+                    title=joined((clean(entry.title), amount)),
+                )
+            )
+        return Content("\n").join(lines)
+
+    def _contacts(self, user: UserDetail) -> Content:
+        if not user.contacts:
+            return Content.styled(t("Nothing yet. Press i to write."), "$text-muted")
+        zone = self.workbench.timezone
+        return Content("\n").join(
+            Content.from_markup(
+                "[$text-muted]$when[/] $what [bold]$state[/]",
+                when=day(contact.decided_at, zone),
+                what=clean(contact.template_id or name(contact.arm)),
+                state=joined((name(contact.status), name(contact.outcome))),
+            )
+            for contact in user.contacts
+        )
+
+    # --- steps -----------------------------------------------------------------------------
+
+    def action_previous(self) -> None:
+        self._go(-1)
+
+    def action_next(self) -> None:
+        self._go(+1)
+
+    @work(exclusive=True, group="neighbour")
+    async def _go(self, step: int) -> None:
+        place = self.place
+        index = -1 if place is None else place.index + step
+        if place is None or not 0 <= index < place.total:
+            self.workbench.say(t("No further user in this direction"))
+            return
+        try:
+            page = await self.workbench.client.risk_page(place.query, index, 1)
+        except RetentionError as error:
+            self.workbench.report(error)
+            return
+        if page.rows:
+            self.place = replace(place, index=index)
+            self.user_id = page.rows[0].user_id
+            self.refresh_data()
+
+    def action_intervene(self) -> None:
+        if self._detail is None:
+            self.workbench.say(t("The user is still being read"))
+            return
+        self.workbench.open(ComposeScreen({self.user_id: self._detail.name}))
+
+    def result(self) -> int | None:
+        """The place in the list to return to."""
+        return None if self.place is None else self.place.index

@@ -1,0 +1,1 @@
+"""Widgets: rendering and keys; screens own layout and flow."""

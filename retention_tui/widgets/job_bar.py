@@ -1,0 +1,72 @@
+"""One line on every screen while a job runs, and its end until the next key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+from retention_tui.i18n import N_, current_language, t
+from retention_tui.i18n.formats import duration, percent
+from retention_tui.jobs import JobStatus
+from retention_tui.widgets.cells import clean, fit
+
+JOB_NAMES = {
+    "load": N_("Load"),
+    "train": N_("Train"),
+    "score": N_("Score"),
+    "demo": N_("Make the sample"),
+    "refresh": N_("Refresh"),
+}
+STATE_NAMES = {
+    "running": N_("running"),
+    "cancelling": N_("stopping"),
+    "succeeded": N_("done"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+}
+BAR_CELLS = 16
+
+
+def progress_cells(done: float | None, width: int = BAR_CELLS) -> str:
+    """`[#####-----]`: ASCII, so that it has the same width everywhere."""
+    filled = 0 if done is None else round(done * width)
+    return "[" + "#" * filled + "-" * (width - filled) + "]"
+
+
+def job_line(status: JobStatus, now: datetime, width: int) -> str:
+    """The job in one line of at most `width` cells."""
+    name = t(JOB_NAMES.get(status.kind, status.kind))
+    words = clean(status.words.pick(current_language())) if status.words else ""
+    head = f" {name} {progress_cells(status.done)} {percent(status.done or 0.0)} "
+    if not status.running:
+        head = f" {name}: {t(STATE_NAMES[status.state])} "
+    tail = ""
+    if status.running:
+        tail = f" {duration((now - status.started_at).total_seconds())}  X {t('cancel job')} "
+    if status.state == "cancelling":
+        words = t("stopping")
+    room = width - cell_len(head) - cell_len(tail)
+    return head + (fit(words, room) if room > 0 else "") + tail
+
+
+class JobBar(Static):
+    """Hidden while there is nothing to tell."""
+
+    DEFAULT_CSS = """
+    JobBar {
+        height: 1; display: none; background: $primary 30%; color: $foreground;
+        &.-on { display: block; }
+        &.-failed { background: $error 40%; }
+        &.-succeeded { background: $success 30%; }
+    }
+    """
+
+    def tell(self, status: JobStatus | None, now: datetime) -> None:
+        """Show `status`; a job that has ended well takes its line away with the toast's help."""
+        on = status is not None and status.running
+        self.set_class(on, "-on")
+        if status is not None and on:
+            self.update(Content(job_line(status, now, self.app.size.width)))

@@ -1,0 +1,54 @@
+"""The first line: where we are, which workspace, how old its data is."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+from retention_tui.actions import key_name
+from retention_tui.client import WorkspaceFacts
+from retention_tui.i18n import N_, t
+from retention_tui.i18n.formats import day
+from retention_tui.widgets.cells import clean, fit
+
+TABS = (
+    ("risk", "1", N_("Risk list")),
+    ("models", "4", N_("Models")),
+    ("log", "7", N_("Log")),
+)
+
+
+class TopBar(Static):
+    """Tabs on the left, the workspace and its date on the right."""
+
+    DEFAULT_CSS = """
+    TopBar { height: 1; background: $primary 25%; color: $foreground; }
+    """
+
+    def tell(self, mode: str, facts: WorkspaceFacts | None, *, stale: bool) -> None:
+        """Write the line for `mode`; `stale` says that newer data is on its way."""
+        parts = [Content.from_markup("[bold] Retention [/] ")]
+        used = cell_len(" Retention  ")
+        for name, key, label in TABS:
+            words = t(label)
+            style = "bold reverse" if name == mode else "$text-muted"
+            parts.append(
+                Content.from_markup(
+                    f"[@click=app.{name}][{style}] $key $label [/][/]",
+                    key=key_name(key),
+                    label=words,
+                )
+            )
+            used += cell_len(key) + cell_len(words) + 3
+        right = ""
+        if facts is not None:
+            right = clean(facts.name)
+            if facts.data is not None:
+                right += "  " + t("data until {day}", day=day(facts.data.as_of, facts.timezone))
+        if stale:
+            right = t("refreshing") + "  " + right
+        room = self.app.size.width - used - 1
+        if room > 0:
+            parts.append(Content.styled(fit(right, room, "right"), "$text-muted"))
+        self.update(Content("").join(parts))

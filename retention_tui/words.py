@@ -1,0 +1,85 @@
+"""Names that the engine uses, as the screens call them; an unknown name is shown as it is."""
+
+from __future__ import annotations
+
+from engine.types import Band
+from retention_tui.i18n import N_, t
+
+_BANDS = {
+    Band.LOW: N_("low"),
+    Band.MEDIUM: N_("medium"),
+    Band.HIGH: N_("high"),
+    Band.CRITICAL: N_("critical"),
+}
+
+_NAMES = {
+    # model kinds
+    "blend": N_("blend"),
+    "churn_net": N_("neural net"),
+    "hist_gradient_boosting": N_("gradient boosting"),
+    "logistic": N_("logistic regression"),
+    "champion": N_("champion"),
+    "candidate": N_("challenger"),
+    "retired": N_("retired"),
+    # arms and states of interventions
+    "holdout": N_("holdout"),
+    "treat": N_("treated"),
+    "draft": N_("draft"),
+    "pending_approval": N_("to approve"),
+    "approved": N_("approved"),
+    "queued": N_("queued"),
+    "sending": N_("sending"),
+    "sent": N_("sent"),
+    "delivered": N_("delivered"),
+    "held_out": N_("held out"),
+    "suppressed": N_("suppressed"),
+    "capped": N_("capped"),
+    "cancelled": N_("cancelled"),
+    "expired": N_("expired"),
+    "failed": N_("failed"),
+    "unknown": N_("unknown"),
+    "retained": N_("retained"),
+    "churned": N_("churned"),
+    "converted": N_("converted"),
+    "censored": N_("censored"),
+    # timeline
+    "payment": N_("payment"),
+    "payment:succeeded": N_("paid"),
+    "payment:failed": N_("payment failed"),
+    "payment:refunded": N_("refunded"),
+    "subscription:started": N_("subscribed"),
+    "subscription:cancelled": N_("cancelled subscription"),
+    "subscription:ended": N_("subscription ended"),
+    "message:ticket": N_("ticket"),
+    "message:review": N_("review"),
+    "message:comment": N_("comment"),
+    "message:survey": N_("survey"),
+    "contact:sent": N_("we wrote"),
+    "login": N_("login"),
+    "play": N_("play"),
+    "start": N_("start"),
+    "complete": N_("complete"),
+    "search": N_("search"),
+    "view": N_("view"),
+    "open": N_("opened"),
+    "click": N_("click"),
+    "order": N_("order"),
+    "favourite": N_("favourite"),
+    "share": N_("share"),
+    "download": N_("download"),
+    # verdicts on effects
+    "works": N_("works"),
+    "hurts": N_("hurts"),
+    "cannot_tell": N_("cannot tell yet"),
+}
+
+
+def band_word(band: Band) -> str:
+    """The word of a band: it always stands beside the number, colour only repeats it."""
+    return t(_BANDS[band])
+
+
+def name(identifier: str) -> str:
+    """The word for an identifier of the engine."""
+    known = _NAMES.get(identifier)
+    return t(known) if known is not None else identifier
