@@ -30,7 +30,16 @@ SPAM = re.compile(r"[!！]{2,}|[￥¥$]{2,}|\b[A-Z]{6,}\b|^\s*(?i:re|fw|fwd|回�
 
 def lint(library: TemplateLibrary) -> tuple[LintProblem, ...]:
     """Every problem of every template, in the order of ids and languages."""
-    return tuple(problem for name in library.templates for problem in _of(library, name))
+    problems = list(_of_layouts(library))
+    for name in library.templates:
+        problems.extend(_of(library, name))
+    return tuple(problems)
+
+
+def _of_layouts(library: TemplateLibrary) -> Iterator[LintProblem]:
+    for path in sorted((library.root / "_base").glob("*.html")):
+        for link in SourceLinks(path.read_text("utf-8")).unsafe:
+            yield _unsafe_link("_base", "", path.name, link)
 
 
 def _of(library: TemplateLibrary, template_id: str) -> Iterator[LintProblem]:
@@ -99,13 +108,7 @@ def _of_locale(library: TemplateLibrary, template_id: str, locale: str) -> Itera
         yield _problem(template_id, locale, "html", zh, en)
     source = SourceLinks(library.source(template_id, locale, "html"))
     for link in source.unsafe:
-        yield _problem(
-            template_id,
-            locale,
-            "html",
-            f"链接没有经过 safe_url：{link}",
-            f"This link does not pass through safe_url: {link}",
-        )
+        yield _unsafe_link(template_id, locale, "html", link)
     in_text = set(re.findall(r"(?:https://|mailto:)[^\s，。；）)]+", message.text))
     for link in sorted(set(page.links) - in_text):
         yield _problem(
@@ -180,6 +183,16 @@ class SourceLinks(HTMLParser):
                 r"\{\{[^{}|]+\|\s*safe_url\s*\}\}|(https://|mailto:)[^{}]+", value or ""
             ):
                 self.unsafe.append(value or "")
+
+
+def _unsafe_link(template_id: str, locale: str, part: str, link: str) -> LintProblem:
+    return _problem(
+        template_id,
+        locale,
+        part,
+        f"链接没有经过 safe_url：{link}",
+        f"This link does not pass through safe_url: {link}",
+    )
 
 
 def _problem(template_id: str, locale: str, part: str, zh: str, en: str) -> LintProblem:

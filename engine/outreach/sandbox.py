@@ -105,13 +105,15 @@ class _Checker:
     def __init__(self, file: str, declared: Mapping[str, tuple[str, ...]]) -> None:
         self.file = file
         self.declared = declared
+        self.line = 1
 
     def visit(self, node: nodes.Node, scope: Mapping[str, tuple[str, ...]], depth: int) -> None:
         from jinja2 import nodes
 
+        self.line = node.lineno or self.line  # a few nodes of Jinja carry none
         kind = type(node).__name__
         if kind not in ALLOWED_NODES:
-            raise _refused(self.file, node.lineno, f"{kind} is not part of the template language")
+            raise _refused(self.file, self.line, f"{kind} is not part of the template language")
         if isinstance(node, nodes.Name):
             self._name(node.name, node.lineno, scope)
         elif isinstance(node, nodes.Getattr):
@@ -178,7 +180,7 @@ def unknown_variable(file: str, line: int, name: str, known: list[str]) -> Templ
     return TemplateError(
         "unknown_variable",
         f"Template {file}, line {line}: unknown variable {name!r}",
-        why=f"did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}",
+        why=f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}",
         next_step="Correct the name, or declare it in the template's meta.toml",
     )
 
