@@ -1,0 +1,126 @@
+"""Why each user is flagged: the attribution joined with the catalogue's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import cast
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.explain.attribute import PANEL_SIZE, SEQUENCE, Attribution, attribute
+from engine.explain.recent import recent_counts, stand_out
+from engine.explain.words import sentence
+from engine.features.frame import FeatureFrame
+from engine.features.spec import FeatureSpec
+from engine.models.blend import RiskModel
+from engine.models.calibration import sigmoid
+from engine.types import Explanation, Reason
+
+
+def explain(
+    model: RiskModel,
+    frame: FeatureFrame,
+    specs: Iterable[FeatureSpec],
+    *,
+    currency: str = "CNY",
+    model_id: str = "",
+    panel_size: int = PANEL_SIZE,
+) -> tuple[Explanation, ...]:
+    """One explanation per row of `frame`, in its order.
+
+    Every group with a contribution is a reason, largest first, with the value of the feature that
+    speaks for it, the median of retained users of the segment, and a sentence in both languages.
+    `model_id` defaults to the model's own record. Raises `ModelError` when the specs lack a column
+    of the model: there is no reason without words.
+    """
+    by_name = {spec.name: spec for spec in specs}
+    for column in model.columns:
+        if column not in by_name:
+            raise ModelError(
+                "no_words",
+                f"The feature catalogue has no words for the column {column!r}",
+                why="Every reason is shown as a sentence",
+                next_step="Train a model on the present features",
+            )
+    groups = {name: by_name[name].group for name in model.columns}
+    shares = attribute(model, frame, groups, panel_size=panel_size)
+    writer = _Writer(model, frame, shares, by_name, currency)
+    risk = sigmoid(shares.log_odds)
+    cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
+    name = model_id or str(model.metadata.get("model_id", ""))
+    return tuple(
+        Explanation(
+            user_id=str(frame.user_ids[row]),
+            risk=float(risk[row]),
+            log_odds=float(shares.log_odds[row]),
+            baseline_log_odds=float(shares.baseline_log_odds[row]),
+            reasons=writer.reasons(row),
+            remainder=float(shares.remainder[row]),
+            segment=str(frame.segments[row]),
+            model_id=name,
+            cutoff=cast(datetime, cutoffs[row]),
+        )
+        for row in range(len(frame))
+    )
+
+
+class _Writer:
+    """Reasons of one frame; holds what its rows share."""
+
+    def __init__(
+        self,
+        model: RiskModel,
+        frame: FeatureFrame,
+        shares: Attribution,
+        specs: Mapping[str, FeatureSpec],
+        currency: str,
+    ) -> None:
+        self._shares = shares
+        self._values = frame.values
+        self._columns = [specs[name] for name in frame.columns]
+        self._currency = currency
+        panel = model.panel
+        place = {name: panel.position_of(name) for name in np.unique(frame.segments.astype(str))}
+        self._place = [place[str(segment)] for segment in frame.segments]
+        self._medians = panel.medians
+        self._stayed = [
+            dict(zip(panel.kinds, row.tolist(), strict=True)) for row in panel.recent_kinds
+        ]
+        self._kinds = frame.sequences.kinds
+        self._counts = recent_counts(frame) if SEQUENCE in shares.groups else None
+        self._total = np.abs(shares.contributions).sum(axis=1) + np.abs(shares.remainder)
+
+    def reasons(self, row: int) -> tuple[Reason, ...]:
+        """The reasons of one row, by absolute contribution, largest first."""
+        contributions = self._shares.contributions[row]
+        order = np.argsort(-np.abs(contributions), kind="stable")
+        return tuple(
+            self._reason(row, group, float(contributions[group]))
+            for group in order.tolist()
+            if contributions[group] != 0
+        )
+
+    def _reason(self, row: int, group: int, contribution: float) -> Reason:
+        name = self._shares.groups[group]
+        share = contribution / float(self._total[row])
+        column = int(self._shares.leading[row, group])
+        if column < 0:
+            assert self._counts is not None
+            words = stand_out(
+                self._counts[row],
+                self._kinds,
+                self._stayed[self._place[row]],
+                raises=contribution > 0,
+            )
+            return Reason(name, SEQUENCE, contribution, share, None, None, words)
+        spec = self._columns[column]
+        value = _known(self._values[row, column])
+        comparison = _known(self._medians[self._place[row], column])
+        words = sentence(spec, value, comparison, currency=self._currency)
+        return Reason(name, spec.name, contribution, share, value, comparison, words)
+
+
+def _known(value: np.float32) -> float | None:
+    return float(value) if np.isfinite(value) else None
