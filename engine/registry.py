@@ -113,9 +113,8 @@ class Registry:
         """
         self._checked_files(model_id)
         with lease(self._ledger, write=True) as connection:
-            champions = _champions(_events(connection))
-            if champions[-1:] != [model_id]:
-                _replace_champion(connection, champions, model_id, now, actor)
+            for changed, event in _change(_champions(_events(connection)), model_id):
+                _append(connection, changed, event, now, actor)
 
     def rollback(self, *, now: datetime, actor: str) -> None:
         """Put the previous champion back into service; again goes one further back.
@@ -136,7 +135,8 @@ class Registry:
         with lease(self._ledger, write=True) as connection:
             # Between reading and writing another operator may have acted: then theirs stands.
             if _champions(_events(connection)) == champions:
-                _replace_champion(connection, champions, champions[-2], now, actor)
+                for changed, event in _change(champions, champions[-2]):
+                    _append(connection, changed, event, now, actor)
 
     def _read(self, query: str) -> list[tuple[Any, ...]]:
         if not self._ledger.exists():
@@ -280,16 +280,11 @@ def _events(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return connection.execute(query).fetchall()
 
 
-def _replace_champion(
-    connection: duckdb.DuckDBPyConnection,
-    champions: list[str],
-    model_id: str,
-    now: datetime,
-    actor: str,
-) -> None:
-    for old in champions[-1:]:
-        _append(connection, old, "retired", now, actor)
-    _append(connection, model_id, "promoted", now, actor)
+def _change(champions: list[str], model_id: str) -> list[tuple[str, str]]:
+    """The events that put `model_id` into service: none when it already is."""
+    if champions[-1:] == [model_id]:
+        return []
+    return [(old, "retired") for old in champions[-1:]] + [(model_id, "promoted")]
 
 
 def _append(
