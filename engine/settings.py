@@ -200,7 +200,8 @@ def read_toml(path: Path, model: type[Model]) -> Model:
 def _first_problem(
     path: Path, text: str, model: type[Section], error: ValidationError
 ) -> UsageError:
-    problem = error.errors()[0]
+    # A mistyped key is also a missing one: the typing error is the cause.
+    problem = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     location = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
         return unknown_key(path, text, location, _known_keys(model, location[:-1]))
@@ -236,10 +237,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def _known_keys(model: Any, location: Sequence[str]) -> list[str]:
     for part in location:
-        if isclass(model) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation
-        else:  # dict[str, X]
-            model = get_args(model)[-1]
+        model = model.model_fields[part].annotation
+        if not isclass(model):  # X | None
+            model = get_args(model)[0]
     return list(model.model_fields)
 
 

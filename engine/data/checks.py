@@ -62,7 +62,8 @@ MAX_DURATION_S = 30 * 86_400
 PAYMENT_STATUSES = ("succeeded", "failed", "refunded")
 MESSAGE_CHANNELS = ("ticket", "review", "comment", "survey")
 
-EMAIL = r"^[^\s@<>()\[\],;:\\\"[:cntrl:]]{1,64}@[^\s@<>()\[\],;:\\\"[:cntrl:]]+\.[^\s@.,;:]{2,}$"
+_ATOM = r"[^\s@<>()\[\],;:\\\"[:cntrl:]]"
+EMAIL = rf"^{_ATOM}{{1,64}}@{_ATOM}+\.[^\s@<>()\[\],;:\\\".[:cntrl:]]{{2,}}$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from engine.data.checks import BLANKING, CHECKS, REASONS
 from engine.data.contract import Column, Table
 from engine.data.sources import quote
 
+BLANKS = " \t\r\n\u00a0\u3000"
+"""Around a value these mean nothing: with them the full-width space of Chinese input methods."""
+
 NESTED = ("STRUCT", "MAP", "JSON", "UNION")
 
 
@@ -48,7 +51,7 @@ def typed(
             failed = f"({value}) IS NULL AND ({given.sql}) IS NOT NULL"
             if column.type != "VARCHAR":
                 # An empty or blank text is a missing number, not a bad one.
-                failed += f" AND trim(CAST({given.sql} AS VARCHAR)) <> ''"
+                failed += f" AND {_trim(f'CAST({given.sql} AS VARCHAR)')} <> ''"
         else:
             # TRY gives NULL for an error; a value that really is NULL answers IS NULL with true.
             failed = f"TRY(({value}) IS NULL) IS NULL"
@@ -70,16 +73,16 @@ def _cast(given: Expression, parameters: dict[str, str], *, utc: bool) -> tuple[
             name = f"{given.column.name}_{number}"
             parameters |= {f"{name}_theirs": theirs, f"{name}_ours": ours}
             cases.append(f"WHEN ${name}_theirs THEN ${name}_ours")
-        text = f"trim(CAST({sql} AS VARCHAR))"
+        text = _trim(f"CAST({sql} AS VARCHAR)")
         sql, kind = f"CASE {text} {' '.join(cases)} ELSE {text} END", "VARCHAR"
     wanted = given.column.type
     cast = "TRY_CAST" if given.plain else "CAST"
     if wanted == "VARCHAR":
         nested = kind.startswith(NESTED) or kind.endswith("[]")
         text = f"CAST(to_json({sql}) AS VARCHAR)" if nested else f"CAST({sql} AS VARCHAR)"
-        return f"nullif(trim({text}), '')", not given.plain
+        return f"nullif({_trim(text)}, '')", not given.plain
     if kind == "VARCHAR" and not given.plain:
-        sql = f"nullif(trim({sql}), '')"
+        sql = f"nullif({_trim(sql)}, '')"
     if wanted == "TIMESTAMP":
         naive = (kind.startswith("TIMESTAMP") and "TIME ZONE" not in kind) or kind == "DATE"
         if utc and naive:
@@ -88,6 +91,10 @@ def _cast(given: Expression, parameters: dict[str, str], *, utc: bool) -> tuple[
         instant = f"{cast}({sql} AS TIMESTAMP WITH TIME ZONE)"
         return f"timezone('UTC', {instant})", True
     return f"{cast}({sql} AS {wanted})", not given.plain or kind != wanted
+
+
+def _trim(text: str) -> str:
+    return f"trim({text}, '{BLANKS}')"
 
 
 def blanked(table: Table) -> str:

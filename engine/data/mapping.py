@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-from zoneinfo import available_timezones
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator
 
-from engine.data.contract import contract
+from engine.data.contract import KEYS, contract
 from engine.errors import UsageError
 from engine.settings import Section, nearest, read_toml, unknown_key
 from engine.timeline import ChurnRule
@@ -58,9 +58,12 @@ class _Business(Section):
     @field_validator("timezone", "source_timezone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
             near = nearest(zone, available_timezones())
-            raise ValueError("no such time zone" + (f"; did you mean {near!r}?" if near else ""))
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"no such time zone{hint}") from error
         return zone
 
 
@@ -81,10 +84,14 @@ class _Table(Section):
     translate: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
+_ONE_FIELD_A_TABLE: dict[str, Any] = dict.fromkeys(KEYS, (_Table | None, None))
+_Tables: Any = create_model("_Tables", __base__=Section, **_ONE_FIELD_A_TABLE)
+
+
 class _File(Section):
     business: _Business
     churn: _Churn
-    tables: dict[str, _Table]
+    tables: _Tables
 
 
 def read_mapping(path: Path) -> DataMapping:
@@ -101,11 +108,11 @@ def read_mapping(path: Path) -> DataMapping:
         )
     content = read_toml(path, _File)
     text = path.read_text("utf-8")
-    tables = contract()
-    for name, given in content.tables.items():
-        if name not in tables:
-            raise unknown_key(path, text, ["tables", name], tables)
-        columns = tables[name].names()
+    given_tables = {
+        name: given for name in KEYS if (given := getattr(content.tables, name)) is not None
+    }
+    for name, given in given_tables.items():
+        columns = contract()[name].names()
         for part, keys in (("columns", given.columns), ("translate", given.translate)):
             for key in keys:
                 if key not in columns:
@@ -125,9 +132,7 @@ def read_mapping(path: Path) -> DataMapping:
             active_within_days=churn.active_within_days,
             grace_days=churn.grace_days,
         ),
-        tables={
-            name: _table(name, content.tables[name]) for name in tables if name in content.tables
-        },
+        tables={name: _table(name, given) for name, given in given_tables.items()},
         text=text,
     )
 

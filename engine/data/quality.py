@@ -10,11 +10,12 @@ import duckdb
 from engine.data.checks import REASONS
 from engine.data.summary import churn_rule, last_report, summary
 from engine.errors import DataError
-from engine.timeline import ChurnRule
+from engine.timeline import ChurnRule, history
 from engine.types import DataSummary, QualityCheck, QualityReport, Words
 
 MAX_REFUSED = 0.02  # share of the rows read
 MAX_LATE = 0.10  # share of the facts
+MAX_GAP_DAYS = 7
 MAX_SILENT_AT_END_DAYS = 2
 MAX_SHARE_OF_USERS = 0.5  # without facts, without an address
 MAX_SHARING_EMAIL = 0.01  # share of the users
@@ -26,7 +27,7 @@ class Figures:
 
     users: int
     facts: int
-    silent_days: int  # without any fact, between the first and the last
+    longest_gap_days: int  # days in a row without any fact, between the first and the last
     silent_at_end_days: int  # between the last fact and the end of the data
     history_days: int
     late: int  # known more than a day after they happened
@@ -86,16 +87,18 @@ def _refused(refused: int, read: int) -> QualityCheck:
 
 def _time(figures: Figures, rule: ChurnRule) -> tuple[QualityCheck, ...]:
     late = figures.late / figures.facts if figures.facts else 0.0
-    needed = rule.active_within_days + 2 * (rule.lead_days + rule.horizon_days + rule.grace_days)
+    window_days = rule.lead_days + rule.horizon_days + rule.grace_days
+    needed = history(rule).days + 4 * window_days + 1  # train, validate, calibrate, test
     return (
         QualityCheck(
-            "silent_days",
+            "longest_gap",
             Words(
-                f"{figures.silent_days} 天完全没有数据（首日与末日之间）",
-                f"{figures.silent_days} days have no fact at all, between the first and the last",
+                f"最长连续 {figures.longest_gap_days} 天完全没有数据（上限 {MAX_GAP_DAYS} 天）",
+                f"The longest gap without any fact is {figures.longest_gap_days} days "
+                f"(limit {MAX_GAP_DAYS})",
             ),
-            figures.silent_days == 0,
-            figures.silent_days,
+            figures.longest_gap_days <= MAX_GAP_DAYS,
+            figures.longest_gap_days,
         ),
         QualityCheck(
             "silent_at_end",

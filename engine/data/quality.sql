@@ -5,8 +5,11 @@ WITH facts AS (
     UNION ALL SELECT user_id, occurred_at, known_at FROM messages
 ),
 days AS (SELECT DISTINCT CAST(happened_at AS DATE) AS day FROM facts),
+gaps AS (
+    SELECT day, date_diff('day', lag(day) OVER (ORDER BY day), day) - 1 AS empty_before FROM days
+),
 span AS (
-    SELECT min(day) AS first_day, max(day) AS last_day, count(*) AS days FROM days
+    SELECT min(day) AS first_day, max(day) AS last_day, max(empty_before) AS longest_gap FROM gaps
 ),
 addresses AS (
     SELECT lower(email) AS address, count(*) AS users FROM users
@@ -15,7 +18,7 @@ addresses AS (
 SELECT
     (SELECT count(*) FROM users) AS users,
     (SELECT count(*) FROM facts) AS facts,
-    (SELECT coalesce(date_diff('day', first_day, last_day) + 1 - days, 0) FROM span) AS silent_days,
+    (SELECT coalesce(longest_gap, 0) FROM span) AS longest_gap_days,
     (SELECT coalesce(date_diff('day', last_day, CAST($as_of AS DATE)) - 1, 0) FROM span)
         AS silent_at_end_days,
     (SELECT coalesce(date_diff('day', first_day, CAST($as_of AS DATE)), 0) FROM span)

@@ -5,7 +5,10 @@ CSV columns arrive as text, so that a bad number is one bad row and not another 
 
 from __future__ import annotations
 
+import csv
 import glob
+import gzip
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +19,8 @@ from engine.settings import nearest
 from engine.store.lease import busy, first_line
 
 DATABASE_SUFFIXES = (".duckdb", ".ddb", ".db")
-TEXT_SUFFIXES = {".csv": None, ".csv.gz": None, ".tsv": "\t", ".tsv.gz": "\t"}
-"""Suffix -> separator; None: recognised from the text."""
+TEXT_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+SEPARATORS = ("\t", ",", ";", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,57 @@ def copy_source(connection: duckdb.DuckDBPyConnection, source: Source, into: str
                 {"files": files},
             )
         else:
-            suffix = next(s for s in TEXT_SUFFIXES if source.name.endswith(s))
-            separator = TEXT_SUFFIXES[suffix]
-            connection.execute(
-                f"CREATE TABLE {into} AS SELECT * FROM read_csv($files, header = true, "
-                "all_varchar = true, union_by_name = true, hive_partitioning = false"
-                + (", delim = $separator)" if separator else ")"),
-                {"files": files} | ({"separator": separator} if separator else {}),
-            )
-    except duckdb.Error as error:
+            _copy_text(connection, source, files, into)
+    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(source, files, error) from error
+
+
+def _copy_text(
+    connection: duckdb.DuckDBPyConnection, source: Source, files: list[str], into: str
+) -> None:
+    """Read CSV or TSV files by their own header lines; a glob's files may differ in columns.
+
+    Nothing is guessed from the rows: a guess would skip lines until the rest looks even.
+    """
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for file in files:
+        alike.setdefault(_header(source, file), []).append(file)
+    selects = []
+    parameters: dict[str, object] = {}
+    for number, ((separator, names), group) in enumerate(alike.items()):
+        selects.append(
+            f"SELECT * FROM read_csv($files_{number}, columns = $columns_{number}, "
+            f"delim = $separator_{number}, auto_detect = false, header = true, "
+            "quote = '\"', escape = '\"')"
+        )
+        parameters[f"files_{number}"] = group
+        parameters[f"columns_{number}"] = dict.fromkeys(names, "VARCHAR")
+        parameters[f"separator_{number}"] = separator
+    union = " UNION ALL BY NAME ".join(selects)
+    connection.execute(f"CREATE TABLE {into} AS {union}", parameters)
+
+
+def _header(source: Source, file: str) -> tuple[str, tuple[str, ...]]:
+    """The separator, which is what the header line has most of, and the columns' names."""
+    with gzip.open(file, "rb") if file.endswith(".gz") else Path(file).open("rb") as lines:
+        line = lines.readline(1_000_000).decode("utf-8-sig").strip("\r\n")
+    separator = max(SEPARATORS, key=line.count)
+    names = tuple(name.strip() for name in next(csv.reader([line], delimiter=separator), []))
+    if not any(names):
+        raise DataError(
+            "empty_source",
+            f"{Path(file).name} has no header line",
+            why="The first line names the columns",
+            next_step="Export the file again, with its header",
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            "repeated_column",
+            f"{source.title} has the column {twice[0] or '(without a name)'} twice",
+            next_step="Rename one of them in the header line",
+        )
+    return separator, names
 
 
 def _files(source: Source) -> list[str]:
@@ -117,20 +161,22 @@ def _copy_table(
         connection.execute("DETACH source_file")
 
 
-def _unreadable(source: Source, files: list[str], error: duckdb.Error) -> RetentionError:
+def _unreadable(source: Source, files: list[str], error: Exception) -> RetentionError:
     held = busy(Path(files[0]), error)
     if held is not None:
         return held
-    text = str(error)
-    if "utf-8" in text.lower() or "unicode" in text.lower():
+    detail = first_line(error)
+    if isinstance(error, UnicodeDecodeError) or "invalid unicode" in str(error).lower():
         return DataError(
             "not_utf8",
-            f"{source.title} is not UTF-8 text: {first_line(error)}",
+            f"{source.title} is not UTF-8 text: {detail}",
             next_step="Save it as UTF-8 (Excel: 'CSV UTF-8') and load again",
         )
+    counted = re.search(r"Expected Number of Columns: \d+ Found: \d+", str(error))
     return DataError(
         "unreadable_source",
-        f"{source.title} cannot be read: {first_line(error)}",
+        f"{source.title} cannot be read: {detail}",
+        why=counted.group() if counted else "",
         next_step="Check that the file is complete and of the kind its name says",
     )
 

@@ -9,7 +9,7 @@ import duckdb
 
 from engine.data import compile as sql
 from engine.data.checks import BLANKING
-from engine.data.contract import Table, contract
+from engine.data.contract import Column, Table, contract
 from engine.data.mapping import DataMapping, TableMapping
 from engine.errors import DataError
 from engine.settings import nearest
@@ -29,6 +29,9 @@ MAPPING_ERRORS = (
     duckdb.SyntaxException,
 )
 """What a wrong expression raises; a refusing disk raises others."""
+
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+NUMBERS = (*INTEGERS, *(f"U{name}" for name in INTEGERS), "FLOAT", "DOUBLE")
 
 
 def load_table(
@@ -108,9 +111,11 @@ def _expressions(
         translate = given.translate.get(column.name, {})
         if plain is not None:
             kind = there[plain.strip('"').replace('""', '"')]
+            _must_fit(given, column, plain, kind)
             found[column.name] = sql.Expression(column, plain, kind, True, translate)
         elif column.name in given.columns:
             kind = _type_of(connection, given, relation, column.name, text, there)
+            _must_fit(given, column, text, kind)
             found[column.name] = sql.Expression(column, text, kind, False, translate)
         elif column.name == "currency":
             code = f"'{mapping.currency}'"
@@ -124,6 +129,27 @@ def _expressions(
                 f'{column.name} = "{nearest(column.name, there) or "…"}"',
             )
     return found
+
+
+def _must_fit(given: TableMapping, column: Column, text: str, kind: str) -> None:
+    """Refuse an expression whose type can never become the column's: every row would be unfit."""
+    number = kind.startswith("DECIMAL") or kind in NUMBERS
+    wrong = {
+        "TIMESTAMP": number or kind == "BOOLEAN",
+        "BOOLEAN": kind.startswith(("TIME", "DATE")),
+        "DOUBLE": kind.startswith(("TIME", "DATE")),
+        "INTEGER": kind.startswith(("TIME", "DATE")),
+    }
+    if wrong.get(column.type, False):
+        raise DataError(
+            "wrong_type",
+            f"[tables.{given.table}.columns] {column.name} = {text!r} is a {kind}",
+            why=f"A {column.type} is expected",
+            next_step="Convert it; seconds since 1970: to_timestamp(…), milliseconds: "
+            "epoch_ms(…), a number like 20260131: strptime(CAST(… AS VARCHAR), '%Y%m%d')"
+            if column.type == "TIMESTAMP"
+            else "Convert it",
+        )
 
 
 def _has_default(table: Table, column: str) -> bool:
