@@ -1,0 +1,29 @@
+"""`python -m benchmarks.quality`: risk on the sample world and on two real shops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from benchmarks.harness import Row, options, run
+from benchmarks.quality.protocols import CDNOW, ONLINE_RETAIL
+from benchmarks.quality.sample import measure_sample
+from benchmarks.quality.shop import Shop, measure_shop
+
+# The published average precision of CDNOW looks for buyers, that of Online Retail for churners.
+SHOPS = {
+    "cdnow": Shop(CDNOW, "cdnow", "stayed"),
+    "online-retail": Shop(ONLINE_RETAIL, "online-retail-ii", "churned"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; returns the exit status."""
+    asked = options("quality", __doc__ or "", ("sample", *SHOPS), arguments)
+    measures: dict[str, Callable[[bool], list[Row]]] = {"sample": measure_sample}
+    measures |= {name: partial(measure_shop, shop) for name, shop in SHOPS.items()}
+    return run("quality", asked, measures)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,115 @@
+"""The sample platform: our models beside LightGBM on the same columns and beside the truth."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from benchmarks.harness import Row, say
+from benchmarks.peers.boosting import chosen_settings, lightgbm_risk
+from benchmarks.quality.compare import Test, compare, share_of_attainable
+from benchmarks.quality.ours import Floats, Frames, Loaded, load_mapping, train_and_score
+from benchmarks.quality.shop import LOADED_AT, named
+from engine.errors import DataError
+from engine.features.frame import LabelledFrame, concatenate
+from engine.timeline import CutoffPlan, plan_cutoffs
+from engine.training.rows import TrainingData, join
+from sample_db import generate
+
+SEED = 7
+TRUTH = "true hazard"
+CASE = "sample"
+
+
+def measure_sample(quick: bool) -> list[Row]:
+    """All figures on the sample world; the truth is read after every risk is computed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder / "world", users=4_000 if quick else 20_000, seed=SEED)
+        loaded = load_mapping(
+            folder / "world" / "mapping.toml",
+            folder / "world",
+            folder / "behaviour.duckdb",
+            now=LOADED_AT + timedelta(days=366),
+        )
+        truth_file = folder / "world" / "truth" / "hazard.parquet"
+        plan = _plan(loaded, truth_file, cutoffs=4 if quick else 8)
+        frames = loaded.frames(plan.all)
+        test = concatenate([frames[cutoff] for cutoff in plan.test])
+        data = TrainingData(
+            concatenate([frames[cutoff] for cutoff in plan.train]),
+            frames[plan.validate],
+            frames[plan.calibrate],
+            test,
+        )
+        scores = train_and_score(data, seed=SEED, max_epochs=3 if quick else 12, threads=1)
+        say(f"quality: sample: our champion is the {scores.kind}; {len(data.train)} rows to learn")
+        rivals = {"LightGBM our columns": _same_columns(frames, plan, test)}
+        truth = _truth(truth_file, test)
+    known = ~np.isnan(truth)
+    if known.mean() < 0.99:
+        raise DataError("no_truth", f"{(~known).sum()} of {len(known)} test rows have no truth")
+
+    def only(risks: dict[str, Floats]) -> dict[str, Floats]:
+        return {name: risk[known] for name, risk in risks.items()}
+
+    compared = Test(
+        test.label[known].astype(np.float64),
+        test.frame.user_ids[known],
+        scores.champion[known],
+        rivals=only(rivals),
+        beside=only({**named(scores), TRUTH: truth}),
+    )
+    rows = compare(CASE, compared, positive="churned", seed=SEED, rounds=60 if quick else 400)
+    return [*rows, share_of_attainable(CASE, compared, TRUTH, rows[0])]
+
+
+def _plan(loaded: Loaded, truth_file: Path, *, cutoffs: int) -> CutoffPlan:
+    """The product's own plan, ending at the newest mature cutoff whose truth is known."""
+    rule = loaded.rule
+    span = rule.matures_at(loaded.first_at) - loaded.first_at
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            "SELECT max(cutoff) FROM read_parquet(?) WHERE cutoff <= ?",
+            [str(truth_file), loaded.as_of - span],
+        ).fetchone()
+    newest = row[0] if row else None
+    if not isinstance(newest, datetime):
+        raise DataError("no_truth", f"no mature cutoff has a truth in {truth_file.name}")
+    return plan_cutoffs(
+        rule,
+        first_at=loaded.first_at,
+        as_of=newest + span,
+        cutoffs=cutoffs,
+        every_days=14,
+        test_cutoffs=2,
+    )
+
+
+def _same_columns(frames: Frames, plan: CutoffPlan, test: LabelledFrame) -> Floats:
+    """LightGBM may use every row that any of our models saw, the calibration rows included."""
+    older = concatenate([frames[cutoff] for cutoff in plan.train])
+    validate = frames[plan.validate]
+    settings = chosen_settings(
+        older.frame.values, older.label, validate.frame.values, validate.label
+    )
+    say(f"quality: sample: LightGBM with {settings}")
+    every = join(join(older, validate), frames[plan.calibrate])
+    return lightgbm_risk(every.frame.values, every.label, test.frame.values, settings)
+
+
+def _truth(truth_file: Path, test: LabelledFrame) -> Floats:
+    """(N,) P(churn) by the world's own hazard; NaN where the world does not say."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "SELECT user_id, cutoff, p_churn FROM read_parquet(?) WHERE cutoff IN "
+            "(SELECT unnest(?::TIMESTAMP[]))",
+            [str(truth_file), [str(cutoff) for cutoff in np.unique(test.frame.cutoffs)]],
+        ).fetchall()
+    known = {(user, np.datetime64(cutoff, "s")): risk for user, cutoff, risk in found}
+    keys = zip(test.frame.user_ids, test.frame.cutoffs, strict=True)
+    return np.array([known.get((user, cutoff), np.nan) for user, cutoff in keys])
