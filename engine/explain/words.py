@@ -31,6 +31,9 @@ MOST_AS_SHARE = 2.0
 
 MINUTES_AS_HOURS = 120
 
+ENDLESS = 1e15
+"""No amount of anything: such a value is an error in the data and is shown as it stands."""
+
 
 def sentence(
     spec: FeatureSpec, value: float | None, comparison: float | None, *, currency: str
@@ -61,6 +64,8 @@ def written(value: float | None, unit: str, language: str, currency: str) -> str
     """One value with its unit in `language`: "1 day", "3 天", "CN¥128.00", "42%", "yes"."""
     if value is None or not math.isfinite(value):
         return _MISSING[language]
+    if abs(value) >= ENDLESS:
+        return f"{value:.2g}"
     if unit == "money":
         return _money(round(value, 2), language, currency)
     if unit == "flag":
