@@ -11,6 +11,8 @@ from engine.features.spec import (
     LEARNING,
     LOGIN_FAILURES,
     PRICE_VIEWS,
+    SEARCHES,
+    WARM,
     one_of,
 )
 
@@ -31,6 +33,8 @@ def available(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
             "finished": one_of("kind", FINISHED),
             "cancel_views": one_of("kind", CANCEL_VIEWS),
             "price_views": one_of("kind", PRICE_VIEWS),
+            "searches": one_of("kind", SEARCHES),
+            "warm": one_of("kind", WARM),
             "login_failures": one_of("kind", LOGIN_FAILURES),
         }
     )

@@ -6,6 +6,10 @@ UNION ALL SELECT 'events:content'
     WHERE EXISTS (SELECT 1 FROM events WHERE content_id IS NOT NULL AND {learning})
 UNION ALL SELECT 'events:learning' WHERE EXISTS (SELECT 1 FROM events WHERE {learning})
 UNION ALL SELECT 'events:finished' WHERE EXISTS (SELECT 1 FROM events WHERE {finished})
+UNION ALL SELECT 'events:progress'
+    WHERE EXISTS (SELECT 1 FROM events WHERE {learning} AND value > 0 AND value < 1)
+UNION ALL SELECT 'events:warm' WHERE EXISTS (SELECT 1 FROM events WHERE {warm})
+UNION ALL SELECT 'events:search' WHERE EXISTS (SELECT 1 FROM events WHERE {searches})
 UNION ALL SELECT 'events:cancel_page' WHERE EXISTS (SELECT 1 FROM events WHERE {cancel_views})
 UNION ALL SELECT 'events:price_page' WHERE EXISTS (SELECT 1 FROM events WHERE {price_views})
 UNION ALL SELECT 'events:login_failed' WHERE EXISTS (SELECT 1 FROM events WHERE {login_failures})
@@ -16,7 +20,11 @@ UNION ALL SELECT 'payments:coupon' WHERE EXISTS (SELECT 1 FROM payments WHERE co
 UNION ALL SELECT 'payments:product'
     WHERE EXISTS (SELECT 1 FROM payments AS a WHERE product <> (SELECT min(product) FROM payments))
 UNION ALL SELECT 'payments:content'
-    WHERE EXISTS (SELECT 1 FROM payments WHERE product IN (SELECT content_id FROM contents))
+    WHERE EXISTS (
+        SELECT 1 FROM payments
+        WHERE product IN (SELECT content_id FROM contents)
+            OR product IN (SELECT 'title:' || content_id FROM contents)
+    )
 UNION ALL SELECT 'subscriptions' WHERE EXISTS (SELECT 1 FROM subscriptions)
 UNION ALL SELECT 'subscriptions:auto_renew'
     WHERE EXISTS (SELECT 1 FROM subscriptions WHERE auto_renew IS NOT NULL)

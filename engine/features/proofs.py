@@ -7,7 +7,7 @@ learnt later, is first removed and then replaced at random; the frames must be i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,10 @@ from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
     import duckdb
+
+
+FUTURES = ("future_removed", "future_corrupted")
+"""Files in `engine/features/futures`: each shadows the loaded tables with another future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,21 @@ def prove(
     rng: np.random.Generator,
 ) -> tuple[Proof, ...]:
     """Every proof at one cutoff; the loaded tables are shadowed meanwhile, never changed."""
+    return (
+        *prove_past(connection, rule, cutoff, FUTURES, rng=rng),
+        prove_parity(connection, rule, cutoff),
+    )
+
+
+def prove_past(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    futures: Sequence[str],
+    *,
+    rng: np.random.Generator,
+) -> tuple[Proof, ...]:
+    """Frames under other futures (names of `FUTURES`) against the frame as loaded."""
     facts = available(connection)
     specs = available_specs(facts)
 
@@ -57,14 +76,18 @@ def prove(
 
     truth = frame()
     proofs = []
-    for name in ("future_removed", "future_corrupted"):
+    for name in futures:
         with _another_future(connection, name, cutoff, salt=str(rng.integers(2**62))):
             proofs.append(Proof(name, differences(truth, frame())))
+    return tuple(proofs)
+
+
+def prove_parity(connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime) -> Proof:
+    """Scoring at a past cutoff against the rows that training sees there."""
     later = cutoff + rule.lead + rule.horizon
     trained = build_labelled(connection, rule, [cutoff, later])[cutoff].frame
     scored = build_frame(connection, rule, cutoff, columns=trained.columns)
-    proofs.append(Proof("training_equals_scoring", differences(trained, scored)))
-    return tuple(proofs)
+    return Proof("training_equals_scoring", differences(trained, scored))
 
 
 def differences(one: FeatureFrame, other: FeatureFrame) -> tuple[str, ...]:
@@ -89,7 +112,9 @@ def _same_sequences(one: Sequences, other: Sequences) -> bool:
         return False
     here, there = _positions(one), _positions(other)
     return (
-        np.array_equal(_decoded(one.kinds, one.kind[here]), _decoded(other.kinds, other.kind[there]))
+        np.array_equal(
+            _decoded(one.kinds, one.kind[here]), _decoded(other.kinds, other.kind[there])
+        )
         and np.array_equal(
             _decoded(one.topics, one.topic[here]), _decoded(other.topics, other.topic[there])
         )
@@ -102,7 +127,8 @@ def _positions(sequences: Sequences) -> NDArray[np.int64]:
     """Indices into the flat arrays, row after row."""
     lengths = sequences.stop - sequences.start
     before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
-    return np.arange(lengths.sum()) + np.repeat(sequences.start - before, lengths)
+    shift: NDArray[np.int64] = np.repeat(sequences.start - before, lengths)
+    return shift + np.arange(len(shift), dtype=np.int64)
 
 
 def _decoded(words: tuple[str, ...], codes: NDArray[np.int32]) -> NDArray[np.object_]:

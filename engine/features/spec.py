@@ -88,4 +88,7 @@ LEARNING = (
 FINISHED = ("lesson_finished", "content_finished")
 CANCEL_VIEWS = ("cancel_page_viewed",)
 PRICE_VIEWS = ("purchase_viewed", "price_viewed")
+SEARCHES = ("search",)
+WARM = ("favourite", "note_written", "share", "live_joined")
+"""Actions that nobody takes without caring."""
 LOGIN_FAILURES = ("login_failed",)

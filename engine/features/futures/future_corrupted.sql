@@ -57,11 +57,14 @@ WHERE future.known_at >= CAST($cutoff AS TIMESTAMP) OR future.occurred_at >= CAS
 CREATE TEMP TABLE subscriptions AS
 SELECT * REPLACE (
     CASE WHEN cancelled_at < CAST($cutoff AS TIMESTAMP) THEN cancelled_at
-        WHEN cancelled_at >= CAST($cutoff AS TIMESTAMP)
+        WHEN (cancelled_at IS NOT NULL OR auto_renew) AND hash(subscription_id || 'x' || $salt) % 2 = 0
         THEN CAST($cutoff AS TIMESTAMP) + to_days(CAST(hash(subscription_id || $salt) % 90 AS INTEGER))
     END AS cancelled_at,
-    CASE WHEN cancelled_at >= CAST($cutoff AS TIMESTAMP)
-        THEN hash(subscription_id || 'r' || $salt) % 2 = 0 ELSE auto_renew END AS auto_renew
+    CASE WHEN cancelled_at < CAST($cutoff AS TIMESTAMP) THEN auto_renew
+        WHEN (cancelled_at IS NOT NULL OR auto_renew) AND hash(subscription_id || 'x' || $salt) % 2 = 0
+        THEN hash(subscription_id || 'r' || $salt) % 2 = 0
+        WHEN cancelled_at IS NOT NULL THEN TRUE
+        ELSE auto_renew END AS auto_renew
 )
 FROM loaded.subscriptions
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND started_at < CAST($cutoff AS TIMESTAMP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.features.spec import (
     LEARNING,
+    WARM,
     FeatureSpec,
     between,
     days_since,
@@ -85,20 +86,6 @@ SPECS: tuple[FeatureSpec, ...] = (
     _active_days(7),
     _active_days(28),
     _active_days(90),
-    FeatureSpec(
-        "active_weeks_12",
-        _GROUP,
-        "active_days",
-        "count(DISTINCT CAST(floor(CAST(day AS DOUBLE) / CAST(7 AS DOUBLE)) AS INTEGER)) "
-        "FILTER (WHERE day < 84)",
-        "count",
-        -1,
-        True,
-        Words("近12周活跃周数", "active weeks of the last 12"),
-        words("最近 12 周里有活动的周数：{value}", "Active weeks among the last 12: {value}"),
-        ("events",),
-        absent=0,
-    ),
     FeatureSpec(
         "learning_28d",
         _GROUP,
@@ -198,6 +185,55 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近半年最长间隔", "longest gap in half a year"),
         words("近半年里最长离开过 {value}", "Longest gap in the last half-year: {value}"),
         ("events",),
+    ),
+    FeatureSpec(
+        "longer_gaps_share",
+        _GROUP,
+        "active_days",
+        # How often this user has come back from a silence as long as the present one.
+        ratio("count(*) FILTER (WHERE gap_days > silent_days)", "count(gap_days)"),
+        "share",
+        -1,
+        True,
+        Words("历史间隔不短于本次沉默的占比", "share of own gaps as long as this silence"),
+        words(
+            "以往的间隔里不短于这次沉默的占比：{value}",
+            "Share of earlier gaps at least as long as the present silence: {value}",
+        ),
+        ("events",),
+    ),
+    FeatureSpec(
+        "mean_activity_age_28d",
+        _GROUP,
+        "active_days",
+        ratio(
+            "CAST(sum(day) FILTER (WHERE day < 28) AS BIGINT)", "count(*) FILTER (WHERE day < 28)"
+        ),
+        "days",
+        1,
+        True,
+        Words("近28天活跃日平均距今", "mean age of active days in 28 days"),
+        words(
+            "近 28 天的活跃日平均在 {value} 前",
+            "Active days of the last 28 days lie on average {value} back",
+        ),
+        ("events",),
+    ),
+    FeatureSpec(
+        "warm_actions_28d",
+        _GROUP,
+        "recent_events",
+        f"count(*) FILTER (WHERE {one_of('kind', WARM)} AND {within(28)})",
+        "count",
+        -1,
+        True,
+        Words("近28天互动次数", "notes, favourites and shares in 28 days"),
+        words(
+            "最近 28 天收藏、笔记、分享、直播的次数：{value}",
+            "Notes, favourites, shares and live sessions in the last 28 days: {value}",
+        ),
+        ("events:warm",),
+        absent=0,
     ),
     FeatureSpec(
         "silence_ratio",

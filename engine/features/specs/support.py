@@ -93,6 +93,22 @@ SPECS: tuple[FeatureSpec, ...] = (
         ("messages:rating",),
     ),
     FeatureSpec(
+        "low_ratings_90d",
+        _GROUP,
+        "known_messages",
+        f"count(*) FILTER (WHERE rating_u <= 2000 AND {within(90)})",
+        "count",
+        1,
+        True,
+        Words("近90天低分评价数", "ratings of 2 or less in 90 days"),
+        words(
+            "近 90 天给出的低分（不高于 2 分）评价数：{value}",
+            "Ratings of 2 or less in the last 90 days: {value}",
+        ),
+        ("messages:rating",),
+        absent=0,
+    ),
+    FeatureSpec(
         "refunds_180d",
         _GROUP,
         "known_payments",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.features.spec import (
     DAY_S,
     FINISHED,
+    SEARCHES,
     FeatureSpec,
     days_since,
     one_of,
@@ -78,6 +79,48 @@ SPECS: tuple[FeatureSpec, ...] = (
         words("最近 28 天学完的课时数：{value}", "Lessons finished in the last 28 days: {value}"),
         ("events:finished",),
         absent=0,
+    ),
+    FeatureSpec(
+        "progress_28d",
+        _UNUSED,
+        "recent_events",
+        ratio(
+            ratio(
+                f"CAST(sum(progress_u) FILTER (WHERE {within(28)}) AS BIGINT)",
+                f"count(progress_u) FILTER (WHERE {within(28)})",
+            ),
+            1000,
+        ),
+        "share",
+        -1,
+        True,
+        Words("近28天平均学习进度", "mean progress in 28 days"),
+        words(
+            "最近 28 天每次学习平均完成 {value}",
+            "Mean share of an item taken in over the last 28 days: {value}",
+        ),
+        ("events:progress",),
+    ),
+    FeatureSpec(
+        "progress_90d",
+        _UNUSED,
+        "recent_events",
+        ratio(
+            ratio(
+                f"CAST(sum(progress_u) FILTER (WHERE {within(90)}) AS BIGINT)",
+                f"count(progress_u) FILTER (WHERE {within(90)})",
+            ),
+            1000,
+        ),
+        "share",
+        -1,
+        True,
+        Words("近90天平均学习进度", "mean progress in 90 days"),
+        words(
+            "最近 90 天每次学习平均完成 {value}",
+            "Mean share of an item taken in over the last 90 days: {value}",
+        ),
+        ("events:progress",),
     ),
     FeatureSpec(
         "days_since_finished",
@@ -238,5 +281,23 @@ SPECS: tuple[FeatureSpec, ...] = (
             "New contents in the favourite topic in the last 60 days: {value}",
         ),
         ("events:content", "contents"),
+    ),
+    FeatureSpec(
+        "search_share_28d",
+        _EXHAUSTED,
+        "recent_events",
+        ratio(
+            f"count(*) FILTER (WHERE {one_of('kind', SEARCHES)} AND {within(28)})",
+            f"count(*) FILTER (WHERE {within(28)})",
+        ),
+        "share",
+        1,
+        True,
+        Words("近28天搜索占比", "share of searches in 28 days"),
+        words(
+            "最近 28 天的行为里搜索的占比：{value}",
+            "Share of searches among the last 28 days' actions: {value}",
+        ),
+        ("events:search",),
     ),
 )

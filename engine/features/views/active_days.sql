@@ -1,6 +1,10 @@
 -- One row per user and day with an event in the last 180 days. day = whole days before the cutoff
--- (0: the last one); gap_days = days since the previous active day.
-SELECT user_id, day, lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days
+-- (0: the last one); gap_days = days since the previous active day; silent_days = whole days since
+-- the last active day, the same in every row of a user.
+SELECT
+    user_id, day,
+    lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days,
+    min(day) OVER (PARTITION BY user_id) AS silent_days
 FROM (
     SELECT DISTINCT
         user_id, CAST(floor(CAST(age_s - 1 AS DOUBLE) / CAST(86400 AS DOUBLE)) AS INTEGER) AS day

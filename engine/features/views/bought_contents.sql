@@ -1,11 +1,16 @@
--- Single purchases of a content (the payment's product is its id), and whether it was ever opened.
-SELECT bought.user_id, bought.product, bought.age_s, touched_contents.content_id IS NOT NULL AS opened
+-- Single purchases of a content, and whether it was ever opened. The payment's product is the
+-- content's id, alone or as title:<id>.
+SELECT bought.user_id, bought.age_s, touched_contents.content_id IS NOT NULL AS opened
 FROM (
-    SELECT user_id, product, min(age_s) AS age_s
+    SELECT
+        user_id,
+        CASE WHEN product LIKE 'title:%' THEN substr(product, 7) ELSE product END AS content_id,
+        min(age_s) AS age_s
     FROM known_payments
-    WHERE status = 'succeeded' AND product IN (SELECT content_id FROM known_contents)
-    GROUP BY user_id, product
+    WHERE status = 'succeeded'
+    GROUP BY 1, 2
 ) AS bought
+INNER JOIN known_contents ON known_contents.content_id = bought.content_id
 LEFT JOIN touched_contents
     ON touched_contents.user_id = bought.user_id
-    AND touched_contents.content_id = bought.product
+    AND touched_contents.content_id = bought.content_id

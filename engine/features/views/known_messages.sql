@@ -8,7 +8,8 @@ SELECT
 FROM (
     SELECT
         user_id, message_id, channel, {age_s} AS age_s,
-        CAST(round(least(greatest(rating, 0), 1000) * 1000) AS BIGINT) AS rating_u,
+        CASE WHEN rating IS NOT NULL
+            THEN CAST(round(least(greatest(rating, 0), 1000) * 1000) AS BIGINT) END AS rating_u,
         CASE WHEN resolved_at < {cutoff} THEN {resolved_age_s} END AS resolved_age_s
     FROM messages
     WHERE known_at < {cutoff} AND occurred_at < {cutoff}

@@ -13,8 +13,10 @@ FROM (
         user_id, subscription_id, coalesce(plan, '') AS plan,
         {started_age_s} AS started_age_s, {ends_in_s} AS ends_in_s, {term_s} AS term_s,
         CASE WHEN cancelled_at < {cutoff} THEN {cancelled_age_s} END AS cancelled_age_s,
-        CASE WHEN cancelled_at >= {cutoff} THEN TRUE ELSE auto_renew END AS renews,
-        CAST(round(least(greatest(price, 0), 1000000000000) * 10000) AS BIGINT) AS price_u
+        CASE WHEN cancelled_at < {cutoff} THEN FALSE WHEN cancelled_at >= {cutoff} THEN TRUE
+            ELSE auto_renew END AS renews,
+        CASE WHEN price IS NOT NULL
+            THEN CAST(round(least(greatest(price, 0), 1000000000000) * 10000) AS BIGINT) END AS price_u
     FROM subscriptions
     WHERE known_at < {cutoff} AND started_at < {cutoff}
         AND user_id IN (SELECT user_id FROM population)

@@ -23,6 +23,7 @@ KINDS = (
     "lesson_started",
     "lesson_finished",
     "search",
+    "favourite",
     "purchase_viewed",
     "cancel_page_viewed",
     "login_failed",
@@ -47,14 +48,18 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
 
     def moments(count: int) -> np.ndarray:
         seconds = rng.integers(0, DAYS * 86_400 * 1_000_000, count)
-        return np.datetime64(FIRST, "us") + seconds.astype("timedelta64[us]")
+        found: np.ndarray = np.datetime64(FIRST, "us") + seconds.astype("timedelta64[us]")
+        return found
 
     def owners(count: int) -> np.ndarray:
         return np.array([f"u{int(users * x**1.5):04d}" for x in rng.random(count)], dtype=object)
 
     def known(occurred: np.ndarray) -> np.ndarray:
-        late = np.where(rng.random(len(occurred)) < 0.1, rng.integers(0, 30 * 86_400, len(occurred)), 0)
-        return occurred + late.astype("timedelta64[s]")
+        late: np.ndarray = np.where(
+            rng.random(len(occurred)) < 0.1, rng.integers(0, 30 * 86_400, len(occurred)), 0
+        )
+        moments_known: np.ndarray = occurred + late.astype("timedelta64[s]")
+        return moments_known
 
     def ids(prefix: str, count: int) -> list[str]:
         return [f"{prefix}{n:06d}" for n in rng.permutation(count)]
@@ -84,6 +89,7 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "kind": rng.choice(KINDS, events),
                 "content_id": rng.choice(content_ids, events),
                 "duration_s": rng.lognormal(5, 1, events),
+                "value": rng.choice([0.1, 0.45, 0.999, 7.0, np.nan], events),
             }
         ),
         "payments": pd.DataFrame(
@@ -93,9 +99,13 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "occurred_at": paid,
                 "known_at": known(paid),
                 "amount": rng.lognormal(3, 1, payments),
-                "status": rng.choice(["succeeded", "failed", "refunded"], payments, p=[0.8, 0.1, 0.1]),
+                "status": rng.choice(
+                    ["succeeded", "failed", "refunded"], payments, p=[0.8, 0.1, 0.1]
+                ),
                 "product": rng.choice(np.append(content_ids, ["monthly", "annual"]), payments),
-                "coupon_code": np.where(rng.random(payments) < 0.2, "SPRING", None),
+                "coupon_code": rng.choice(
+                    np.array(["SPRING", None], dtype=object), payments, p=[0.2, 0.8]
+                ),
             }
         ),
         "subscriptions": pd.DataFrame(
@@ -115,7 +125,7 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
         "contents": pd.DataFrame(
             {
                 "content_id": content_ids,
-                "topic": rng.choice(["history", "science", "language"], contents),
+                "topic": rng.choice(["art", "history", "language", "music", "science"], contents),
                 "published_at": moments(contents),
             }
         ),

@@ -10,14 +10,18 @@ import pytest
 
 from engine.features import views as views_module
 from engine.features.build import build_frame
-from engine.features.proofs import prove
-from engine.timeline import ChurnRule
+from engine.features.proofs import FUTURES, prove, prove_past
+from engine.timeline import ChurnRule, RuleKind
 
 
-@pytest.mark.parametrize("days_later", [-120, 0, 40])
+@pytest.mark.parametrize(
+    ("kind", "days_later"),
+    [("inactive", -120), ("inactive", 0), ("inactive", 40), ("no_payment", 0), ("lapsed", 0)],
+)
 def test_no_future_reaches_a_feature_a_segment_or_a_sequence(
-    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime, days_later: int
+    connection: duckdb.DuckDBPyConnection, cutoff: datetime, kind: RuleKind, days_later: int
 ) -> None:
+    rule = ChurnRule(kind, horizon_days=28, lead_days=7, active_within_days=60, grace_days=3)
     moment = cutoff + timedelta(days=days_later)
     assert len(build_frame(connection, rule, moment)) > 20
     for proof in prove(connection, rule, moment, rng=np.random.default_rng(days_later + 200)):
@@ -29,11 +33,11 @@ def test_the_proof_leaves_the_loaded_tables_alone(
 ) -> None:
     counts = "SELECT (SELECT count(*) FROM events), (SELECT sum(amount) FROM payments)"
     before = connection.execute(counts).fetchone()
-    prove(connection, inactive, cutoff, rng=np.random.default_rng(1))
+    prove_past(connection, inactive, cutoff, FUTURES, rng=np.random.default_rng(1))
     assert connection.execute(counts).fetchone() == before
-    assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchone() == (
-        0,
-    )
+    assert connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE temporary"
+    ).fetchone() == (0,)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,9 @@ def test_a_leak_put_into_a_view_is_found_by_name(
     monkeypatch.setattr(views_module, "views", lambda: leaking)
     found = {
         name
-        for proof in prove(connection, inactive, cutoff, rng=np.random.default_rng(3))
+        for proof in prove_past(
+            connection, inactive, cutoff, ["future_corrupted"], rng=np.random.default_rng(3)
+        )
         for name in proof.differences
     }
     assert column in found

@@ -1,0 +1,216 @@
+"""The catalogue keeps its contract, every spec runs, and the SQL goes elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from importlib import resources
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import sqlglot
+from sqlglot.errors import ErrorLevel
+
+from engine.errors import ModelError
+from engine.features.available import available
+from engine.features.build import FEATURE_VERSION, build_frame, build_labelled
+from engine.features.catalogue import GROUPS, SPECS, available_specs, specs_named
+from engine.features.compile import compile_features
+from engine.features.labels import eligible_sql
+from engine.features.sequences import activity_sql
+from engine.timeline import ChurnRule
+
+Open = Callable[..., duckdb.DuckDBPyConnection]
+ALL_TABLES = frozenset({"subscriptions", "payments"})
+
+
+def test_names_are_unique_identifiers_in_known_groups() -> None:
+    names = [spec.name for spec in SPECS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+    assert {spec.group for spec in SPECS} == set(GROUPS) - {"sequence"}
+
+
+def test_every_spec_has_words_in_both_languages_with_both_places() -> None:
+    labels_zh, labels_en = set(), set()
+    for spec in SPECS:
+        for text in (spec.sentence.zh, spec.sentence.en):
+            assert text.count("{value}") == 1, spec.name
+            assert text.count("{comparison}") == 1, spec.name
+            assert text.format(value="3", comparison="5")
+        assert re.search(r"[\u4e00-\u9fff]", spec.label.zh), spec.name
+        assert re.search(r"[\u4e00-\u9fff]", spec.sentence.zh), spec.name
+        assert spec.label.en.isascii(), spec.name
+        assert spec.sentence.en.isascii(), spec.name
+        labels_zh.add(spec.label.zh)
+        labels_en.add(spec.label.en)
+    assert len(labels_zh) == len(labels_en) == len(SPECS)
+
+
+def test_every_need_is_a_fact_that_can_be_found() -> None:
+    text = (resources.files("engine.features") / "facts.sql").read_text("utf-8")
+    facts = set(re.findall(r"SELECT '([a-z_:]+)'", text))
+    assert {need for spec in SPECS for need in spec.needs} <= facts
+
+
+def test_each_feature_compiles_alone_and_finds_its_ingredients(
+    open_world: Open, cutoff: datetime
+) -> None:
+    connection = open_world({})
+    for spec in SPECS:
+        sql = compile_features([spec], ALL_TABLES)
+        rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 0", {"cutoff": cutoff})
+        assert [column[0] for column in rows.description or ()] == ["user_id", "segment", spec.name]
+
+
+def test_the_world_of_the_tests_varies_in_every_feature(
+    connection: duckdb.DuckDBPyConnection, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    """Otherwise invariance and proofs would say nothing of that feature."""
+    frame = build_frame(connection, inactive, cutoff)
+    season = {spec.name for spec in SPECS if spec.group == "calendar"}
+    constant = {
+        name
+        for name, values in zip(frame.columns, frame.values.T, strict=True)
+        if len(np.unique(values)) < 3 and not set(np.unique(values)) >= {0.0, 1.0}
+    }
+    assert constant == season
+    missing = {spec.name for spec in SPECS} - set(frame.columns)
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        compile_features(SPECS, ALL_TABLES),
+        compile_features(SPECS, frozenset({"payments"})),
+        activity_sql(),
+        *(
+            eligible_sql(ChurnRule(kind, horizon_days=30))
+            for kind in ("inactive", "no_payment", "lapsed")
+        ),
+    ],
+    ids=["features", "shop", "activity", "inactive", "no_payment", "lapsed"],
+)
+def test_the_sql_reads_in_spark_and_never_names_the_sensitive_table(sql: str) -> None:
+    assert "user_sensitive" not in sql
+    spark = sqlglot.transpile(
+        sql, read="duckdb", write="spark", unsupported_level=ErrorLevel.RAISE
+    )[0]
+    again = sqlglot.parse_one(spark, read="spark")
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    assert len(list(again.find_all(sqlglot.exp.Column))) == len(
+        list(tree.find_all(sqlglot.exp.Column))
+    )
+    unknown = {call.name for call in again.find_all(sqlglot.exp.Anonymous)}
+    assert unknown == set()
+
+
+def test_no_file_of_the_floor_names_the_sensitive_table() -> None:
+    folder = resources.files("engine.features")
+    stack, seen = [folder], 0
+    while stack:
+        for entry in stack.pop().iterdir():
+            if entry.is_dir():
+                stack.append(entry)
+            elif entry.name.endswith((".py", ".sql")):
+                seen += 1
+                assert "user_sensitive" not in entry.read_text("utf-8"), entry.name
+    assert seen > 30
+
+
+def test_an_unknown_column_is_named() -> None:
+    with pytest.raises(ModelError) as caught:
+        specs_named(["days_since_activity", "shoe_size"])
+    assert caught.value.sentence == (
+        "The model asks for the column 'shoe_size'. This version's feature catalogue does not have "
+        "it. Run `retention train` to fit a model on the present columns."
+    )
+
+
+def test_a_shop_gets_the_rhythm_of_its_orders(open_world: Open, cutoff: datetime) -> None:
+    days = {"once": [20], "thrice": [300, 160, 20], "often": [200, 150, 100, 60, 30, 9]}
+    found = [
+        (user, np.datetime64(cutoff) - np.timedelta64(day, "D"))
+        for user, ago in days.items()
+        for day in ago
+    ]
+    payments = pd.DataFrame(found, columns=["user_id", "occurred_at"]).assign(
+        payment_id=[str(n) for n in range(len(found))], amount=10.0, status="succeeded"
+    )
+    payments["known_at"] = payments["occurred_at"]
+    connection = open_world({"users": pd.DataFrame({"user_id": list(days)}), "payments": payments})
+    frame = build_frame(
+        connection, ChurnRule("no_payment", horizon_days=90, active_within_days=365), cutoff
+    )
+    groups = {spec.group for spec in specs_named(frame.columns)}
+    assert groups == {"history", "price", "calendar"}
+    assert list(frame.segments) == ["5+ orders", "one order", "2-4 orders"]
+    orders = frame.values[:, frame.columns.index("orders_total")]
+    assert list(orders) == [6, 1, 3]
+    assert "tenure_days" not in frame.columns
+
+
+def test_without_plans_and_payments_everyone_is_one_segment(
+    open_world: Open, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    moment = np.datetime64(cutoff) - np.timedelta64(1, "D")
+    events = pd.DataFrame(
+        {
+            "event_id": ["1"],
+            "user_id": ["a"],
+            "occurred_at": [moment],
+            "known_at": [moment],
+            "kind": ["order"],
+        }
+    )
+    connection = open_world({"users": pd.DataFrame({"user_id": ["a"]}), "events": events})
+    assert available(connection) == {"events"}
+    frame = build_frame(connection, inactive, cutoff)
+    assert list(frame.segments) == ["all"]
+    assert set(frame.columns) == {spec.name for spec in available_specs({"events"})}
+
+
+def test_nobody_eligible_is_an_empty_frame(
+    open_world: Open, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    connection = open_world({"users": pd.DataFrame({"user_id": ["a"]})})
+    frame = build_frame(connection, inactive, cutoff, columns=("events_7d", "silence_ratio"))
+    assert frame.values.shape == (0, 2)
+    assert len(frame) == 0
+    assert build_labelled(connection, inactive, []) == {}
+
+
+def test_absurd_numbers_stay_finite(
+    open_world: Open, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    moment = np.datetime64(cutoff) - np.timedelta64(1, "D")
+    stamps = {"occurred_at": [moment] * 2, "known_at": [moment] * 2, "user_id": ["a", "a"]}
+    connection = open_world(
+        {
+            "users": pd.DataFrame({"user_id": ["a"]}),
+            "events": pd.DataFrame(
+                {"event_id": ["1", "2"], "kind": "x", "duration_s": [1e300, -1e300], **stamps}
+            ),
+            "payments": pd.DataFrame(
+                {
+                    "payment_id": ["1", "2"],
+                    "status": "succeeded",
+                    "amount": [np.inf, -1e300],
+                    **stamps,
+                }
+            ),
+        }
+    )
+    frame = build_frame(connection, inactive, cutoff)
+    assert not np.isinf(frame.values).any()
+
+
+def test_the_feature_version_is_the_text() -> None:
+    assert re.fullmatch(r"[0-9a-f]{64}", FEATURE_VERSION)
+    some = compile_features(SPECS[:5], ALL_TABLES)
+    assert some == compile_features(SPECS[:5], ALL_TABLES)
+    assert some != compile_features(SPECS[:4], ALL_TABLES)
