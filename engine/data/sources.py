@@ -16,7 +16,7 @@ import duckdb
 
 from engine.errors import DataError, RetentionError, UsageError
 from engine.settings import nearest
-from engine.store.lease import busy, first_line
+from engine.store.lease import busy, disk_refused, first_line
 
 DATABASE_SUFFIXES = (".duckdb", ".ddb", ".db")
 TEXT_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -56,6 +56,8 @@ def copy_source(connection: duckdb.DuckDBPyConnection, source: Source, into: str
         else:
             _copy_text(connection, source, files, into)
     except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        if disk_refused(error):
+            raise
         raise _unreadable(source, files, error) from error
 
 

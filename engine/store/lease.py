@@ -208,10 +208,16 @@ DISK_WORDS = (
 )
 
 
+def disk_refused(error: Exception) -> bool:
+    """Is `error` the database's word for a full or failing disk?"""
+    text = str(error).lower()
+    return isinstance(error, duckdb.FatalException) or any(word in text for word in DISK_WORDS)
+
+
 def _refused(path: Path, error: duckdb.Error) -> StorageError | None:
     """What the disk's refusal or a damaged file becomes; None for every other database error."""
     text = str(error).lower()
-    if isinstance(error, duckdb.FatalException) or any(word in text for word in DISK_WORDS):
+    if disk_refused(error):
         return StorageError(
             "disk",
             f"{path.name} could not be written: {first_line(error)}",

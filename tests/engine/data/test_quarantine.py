@@ -27,7 +27,7 @@ MESSAGES = (
     '[tables.messages]\nsource = "messages.csv"\n',
 )
 OUTCOMES = (
-    "user_id,label,as_of\nu1,1,2026-01-05\n",
+    "user_id,label,as_of\nu1,0,2026-01-05\n",
     '[tables.outcomes]\nsource = "outcomes.csv"\n',
 )
 SENSITIVE = (
@@ -103,7 +103,7 @@ OTHER_ROWS_AND_REASONS = [
     (MESSAGES, "m3,u1,2026-01-05,review,11,", "out_of_range"),
     (MESSAGES, "m4,u1,2026-01-05,review,4,2026-01-04", "ends_before_start"),
     (OUTCOMES, "u2,2,2026-01-05", "out_of_range"),
-    (OUTCOMES, "u1,0,2026-01-05", "duplicate_key"),
+    (OUTCOMES, "u1,1,2026-01-05", "duplicate_key"),
     (OUTCOMES, "u2,1,2027-01-05", "future_date"),
     (SENSITIVE, "u9,m,1990", "orphan_user"),
     (CONTENTS, ",T,1,1,2026-01-01", "missing_key"),
