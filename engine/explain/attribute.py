@@ -129,9 +129,9 @@ def attribute(
     )
 
 
-def _peers(model: RiskModel, segment: str, size: int) -> _Peers:
-    panel = model.panel
-    rows = panel.rows_of(segment)
+def panel_rows(model: RiskModel, segment: str, size: int) -> NDArray[np.int64]:
+    """(B,) the panel users that `segment` is compared with, at most `size`, evenly spread."""
+    rows = model.panel.rows_of(segment)
     if not len(rows):
         raise ModelError(
             "no_panel",
@@ -141,6 +141,11 @@ def _peers(model: RiskModel, segment: str, size: int) -> _Peers:
         )
     if rows.size > size:
         rows = rows[np.linspace(0, rows.size - 1, size).round().astype(int)]
+    return rows
+
+
+def _peers(model: RiskModel, segment: str, size: int) -> _Peers:
+    panel, rows = model.panel, panel_rows(model, segment, size)
     return _Peers(panel.values[rows], panel.pooled[rows], panel.medians[panel.position_of(segment)])
 
 

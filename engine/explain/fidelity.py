@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, attribute
+from engine.explain.attribute import PANEL_SIZE, SEQUENCE, attribute, panel_rows
 from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
 from engine.models.blend import RiskModel
@@ -43,7 +43,7 @@ def deletion(
     drops = []
     for row in tested.tolist():
         first = found.groups[kept[int(shares[row].argmax())]]
-        peers = model.panel.rows_of(str(frame.segments[row]))[:panel_size]
+        peers = panel_rows(model, str(frame.segments[row]), panel_size)
         mixed = np.repeat(frame.values[[row]], len(peers), axis=0)
         mixed[:, owner == first] = model.panel.values[peers][:, owner == first]
         without = replace(frame.take(np.full(len(peers), row)), values=mixed)

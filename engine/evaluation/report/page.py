@@ -1,0 +1,137 @@
+"""The page: metrics side by side, curves, the confusion matrix, and what the gate said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from engine.errors import DataError
+from engine.evaluation.curves import Curves
+from engine.evaluation.report.charts import Line, chart
+from engine.store.files import write_atomically
+from engine.types import GateVerdict, Language, Metrics, Words
+
+_ROWS: tuple[tuple[str, Words, str], ...] = (
+    ("n", Words("样本行数", "Rows"), "{:,.0f}"),
+    ("positives", Words("流失行数", "Churned"), "{:,.0f}"),
+    ("roc_auc", Words("ROC-AUC", "ROC-AUC"), "{:.4f}"),
+    ("average_precision", Words("PR-AUC（平均精度）", "PR-AUC (average precision)"), "{:.4f}"),
+    ("log_loss", Words("对数损失", "Log loss"), "{:.4f}"),
+    ("brier", Words("Brier 分数", "Brier score"), "{:.4f}"),
+    ("ece", Words("校准误差（ECE）", "Calibration error (ECE)"), "{:.4f}"),
+    ("accuracy", Words("准确率 *", "Accuracy *"), "{:.4f}"),
+    ("precision", Words("精确率 *", "Precision *"), "{:.4f}"),
+    ("recall", Words("召回率 *", "Recall *"), "{:.4f}"),
+    ("f1", Words("F1 *", "F1 *"), "{:.4f}"),
+    ("lift_at_10", Words("前 10% 提升度", "Lift at 10 %"), "{:.2f}"),
+)
+
+_TEXTS: Mapping[str, Words] = {
+    "title": Words("模型评估报告", "Model evaluation"),
+    "made": Words("生成时间（UTC）", "Made (UTC)"),
+    "cutoffs": Words("测试截止时刻", "Test cutoffs"),
+    "metric": Words("指标", "Metric"),
+    "at_capacity": Words(
+        "* 以触达容量为界：风险最高、运营能触达的那部分用户视为预测流失。",
+        "* At the capacity cut: the users with the highest risk whom operations can contact count "
+        "as predicted to leave.",
+    ),
+    "confusion": Words("混淆矩阵", "Confusion matrix"),
+    "predicted_stay": Words("预测留存", "Predicted to stay"),
+    "predicted_leave": Words("预测流失", "Predicted to leave"),
+    "stayed": Words("实际留存", "Stayed"),
+    "left": Words("实际流失", "Left"),
+    "verdict": Words("上线评审", "The gate"),
+    "curves": Words("曲线", "Curves"),
+    "roc": Words("ROC 曲线", "ROC curve"),
+    "pr": Words("精确率-召回率曲线", "Precision and recall"),
+    "reliability": Words("可靠性曲线", "Reliability"),
+    "false_positive_rate": Words("假正率", "False positive rate"),
+    "true_positive_rate": Words("真正率", "True positive rate"),
+    "recall": Words("召回率", "Recall"),
+    "precision": Words("精确率", "Precision"),
+    "mean_risk": Words("平均预测风险", "Mean predicted risk"),
+    "churn_rate": Words("实际流失率", "Churn rate"),
+}
+
+
+def write_report(
+    path: Path,
+    metrics: Sequence[Metrics],
+    curves: Mapping[str, Curves],
+    *,
+    language: Language,
+    made_at: datetime,
+    verdict: GateVerdict | None = None,
+) -> None:
+    """Write one self-contained HTML file: no script, no outside request, light and dark.
+
+    `metrics` are columns side by side, the judged model first; `curves` maps a model's name to
+    its curves. The file appears whole or not at all. Raises `DataError` without any metrics and
+    `StorageError` when it cannot be written.
+    """
+    if not metrics:
+        raise DataError("nothing_to_report", "There are no metrics to report")
+    texts = {name: words.pick(language) for name, words in _TEXTS.items()}
+    html = _template().render(
+        language="zh-CN" if language == "zh" else "en",
+        text=texts,
+        made_at=f"{made_at:%Y-%m-%d %H:%M}",
+        cutoffs=[f"{cutoff:%Y-%m-%d}" for cutoff in metrics[0].cutoffs],
+        models=[one.model for one in metrics],
+        rows=[
+            (words.pick(language), [_number(getattr(one, name), form) for one in metrics])
+            for name, words, form in _ROWS
+        ],
+        confusion=metrics[0].confusion,
+        verdict=[words.pick(language) for words in verdict.statements] if verdict else [],
+        charts=_charts(curves, texts) if curves else [],
+        legend=list(curves),
+    )
+    write_atomically(path, html)
+
+
+@cache
+def _template() -> Template:
+    source = resources.files("engine.evaluation.report").joinpath("page.html").read_text("utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string(source)
+
+
+def _charts(curves: Mapping[str, Curves], text: Mapping[str, str]) -> list[tuple[str, str]]:
+    roc = [Line(n, c.false_positive_rate, c.true_positive_rate) for n, c in curves.items()]
+    pr = [Line(n, c.recall, c.precision) for n, c in curves.items()]
+    reliability = [Line(n, c.bin_risk, c.bin_rate, marks=True) for n, c in curves.items()]
+    return [
+        (
+            text["roc"],
+            chart(
+                text["roc"],
+                text["false_positive_rate"],
+                text["true_positive_rate"],
+                roc,
+                diagonal=True,
+            ),
+        ),
+        (text["pr"], chart(text["pr"], text["recall"], text["precision"], pr, diagonal=False)),
+        (
+            text["reliability"],
+            chart(
+                text["reliability"],
+                text["mean_risk"],
+                text["churn_rate"],
+                reliability,
+                diagonal=True,
+            ),
+        ),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "—"
