@@ -26,13 +26,13 @@ _NEW = {"events": "event_id", "payments": "payment_id", "subscriptions": "subscr
         "messages": "message_id", "users": "user_id"}  # fmt: skip
 FAR_FUTURE = "TIMESTAMP '2099-01-01 08:00:00'"
 KINDS_OF_DIRT = (
-    Dirt("events", "duplicate_key", 0.0010, "known_at + INTERVAL 1 DAY AS known_at"),
+    Dirt("events", "duplicate_key", 0.0010, "known_at + INTERVAL 1 SECOND AS known_at"),
     Dirt("events", "orphan_user", 0.0008, "'u-deleted' AS user_id"),
     Dirt("events", "missing_key", 0.0005, "NULL AS user_id"),
     Dirt("events", "out_of_range", 0.0006, "-1 - coalesce(duration_s, 30) AS duration_s"),
     Dirt("events", "future_date", 0.0004, f"{FAR_FUTURE} AS occurred_at, {FAR_FUTURE} AS known_at"),
     Dirt("events", "known_before_occurred", 0.0004, "occurred_at - INTERVAL 3 DAY AS known_at"),
-    Dirt("payments", "duplicate_key", 0.0012, "known_at + INTERVAL 1 HOUR AS known_at"),
+    Dirt("payments", "duplicate_key", 0.0012, "known_at + INTERVAL 1 SECOND AS known_at"),
     Dirt("payments", "orphan_user", 0.0008, "'u-deleted' AS user_id"),
     Dirt("payments", "unknown_status", 0.0010, "'PENDING_3DS' AS status"),
     Dirt("payments", "out_of_range", 0.0006, "-amount AS amount"),

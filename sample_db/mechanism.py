@@ -45,30 +45,30 @@ class Mechanism:
     busy_noise: float = 0.42
     busy_on_use: float = 1.0
     # vacations: long silences that mean nothing
-    away_rate: float = 0.030
-    away_stay: float = 0.60  # P(still away the next week)
+    away_rate: float = 0.045
+    away_stay: float = 0.50  # P(still away the next week)
     away_use: float = 0.02  # activity while away
 
     # causes: base rates
     floor: float = 0.0002  # each cause's rate when nothing is wrong
-    fading: float = 0.005  # at interest = fading_from
+    fading: float = 0.0025  # at interest = fading_from
     fading_from: float = -0.9
-    fading_steep: float = 1.9  # log rate per unit of lost interest (convex), capped:
-    fading_cap: float = 0.40
+    fading_steep: float = 2.6  # log rate per unit of lost interest (convex), capped:
+    fading_cap: float = 0.60
     payment: float = 0.20
     exhausted: float = 0.09
-    exhausted_at: float = 0.95  # the share of favourite content used up at the middle of the rise
-    exhausted_steep: float = 9.0
+    exhausted_at: float = 1.0  # the share of favourite content used up at the middle of the rise
+    exhausted_steep: float = 16.0
     price: float = 1.1  # x shock x price sensitivity squared
-    support: float = 0.34  # x (0.25 + frustration), twice that when also losing interest
+    support: float = 0.70  # x (0.25 + frustration), twice that when also losing interest
     term: float = 0.11
-    unused: float = 0.045
-    outside: float = 0.40
+    unused: float = 0.032
+    outside: float = 0.80
     # hidden states: P(enters), P(stays)
-    trouble_rate: float = 0.0075
+    trouble_rate: float = 0.0055
     trouble_stay: float = 0.66
-    outside_rate: float = 0.0060
-    outside_stay: float = 0.68
+    outside_rate: float = 0.0055
+    outside_stay: float = 0.55
     card_breaks: float = 0.004  # an expired or empty card ...
     card_mended: float = 0.06
     payment_memory: float = 0.70  # how much of the annoyance with a failed charge stays a week
@@ -92,7 +92,7 @@ CONTACT_EFFECT: Doubles = np.array(
         [-0.20, 0.00, 0.00, 0.10, 0.00, -0.15, -1.00, 0.00],  # unused_value
         [-0.40, 0.00, -1.20, 0.00, 0.00, 0.00, -0.20, 0.00],  # content_recommendation
         [0.00, -1.30, 0.00, 0.00, 0.00, -0.20, 0.00, 0.00],  # payment_failed
-        [-0.05, -0.10, 0.00, -1.10, 0.00, -0.60, -0.10, 0.00],  # discount
+        [0.00, -0.05, 0.00, -0.90, 0.00, -0.40, -0.05, 0.00],  # discount
         [0.00, -0.20, 0.00, 0.10, 0.00, -0.90, 0.10, 0.00],  # membership_ending
     ]
 )
@@ -103,10 +103,10 @@ WIN_BACK: Doubles = np.array(
         [0.10, 0.02, 0.03, 0.01, 0.02, 0.06, 0.32, 0.01],
         [0.16, 0.01, 0.42, 0.01, 0.01, 0.03, 0.10, 0.01],
         [0.01, 0.45, 0.00, 0.01, 0.02, 0.06, 0.01, 0.00],
-        [0.02, 0.04, 0.02, 0.30, 0.01, 0.16, 0.04, 0.01],
+        [0.00, 0.02, 0.00, 0.14, 0.00, 0.05, 0.01, 0.00],
         [0.02, 0.06, 0.01, 0.03, 0.01, 0.28, 0.02, 0.00],
     ]
 )
 WIN_BACK_DAYS = 35
-DOG_EFFECT = 0.95  # log multiplier of every cause's rate for a sleeping dog, whatever the mail says
-DOG_SHOCK = 0.035  # and what the mail adds to the rate of losing interest
+DOG_EFFECT = 0.75  # log multiplier of every cause's rate for a sleeping dog, whatever the mail says
+DOG_SHOCK = 0.020  # and what the mail adds to the rate of losing interest

@@ -15,7 +15,7 @@ STOCK_SHARE = 0.28  # users who had signed up before the first day of data and w
 STOCK_DAYS = 420  # how far back their sign-ups go
 GROWTH = 1.0  # log growth of weekly sign-ups over the whole period (e^1.0 = 2.7 times)
 SLEEPING_DOG_SHARE = 0.10  # whom any contact drives away
-RHYTHM_MEDIAN = 2.2  # active days a week of the median user, in an ordinary week
+RHYTHM_MEDIAN = 2.4  # active days a week of the median user, in an ordinary week
 RHYTHM_SPREAD = 0.62  # standard deviation of the log rhythm: a heavy tail both ways
 FRAILTY_SPREAD = 0.35  # standard deviation of the log of everything else that makes one leave
 WEEKDAY_SHAPES = np.array(
@@ -81,7 +81,7 @@ def make_people(users: int, seed: int, calendar: Calendar) -> People:
         learner=learner,
         rhythm=np.minimum(rhythm, 12).astype(np.float32),
         weekday_shape=rng.choice(3, size=users, p=[0.4, 0.33, 0.27]),
-        intensity=_f32(1.35 * np.exp(0.6 * rng.standard_normal(users) - 0.18)),
+        intensity=_f32(1.15 * np.exp(0.6 * rng.standard_normal(users) - 0.18)),
         need=_f32(need),
         stamina=_f32(rng.beta(3, 2, users)),
         price_sensitivity=_f32(rng.beta(1.6, 2.4, users)),

@@ -60,6 +60,6 @@ SELECT 'past-' || lpad((n + 1)::VARCHAR, 6, '0') AS intervention_id, campaign,
        CASE WHEN treated THEN moment(sent) END AS sent_at, template_id, 'email' AS channel,
        CASE WHEN treated THEN 'treat' ELSE 'holdout' END AS arm, propensity, offer_percent,
        CASE WHEN treated THEN 'sent' ELSE 'held_out' END AS status, operator,
-       moment(window_start) AS outcome_window_start, moment(window_end) AS outcome_window_end,
+       moment(window_start) AS window_start, moment(window_end) AS window_end,
        CASE WHEN churned THEN 'churned' ELSE 'retained' END AS outcome
 FROM d_interventions ORDER BY n;

@@ -21,7 +21,11 @@ from sample_db.world import History
 LEAD_DAYS, HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 7, 28, 28
 FIRST_CUTOFF_WEEK = 8
 # How much of a cause's excess over its mean is still there a week later.
-PERSISTENCE = np.array([0.93, 0.70, 0.97, 0.72, 0.66, 0.60, 0.90, 0.68])
+PERSISTENCE = np.array([0.93, 0.70, 0.97, 0.72, 0.66, 0.60, 0.90, 0.55])
+
+# Three-point Gauss-Hermite rule over how busy the coming weeks turn out.
+BUSY_NODES = (-(3**0.5), 0.0, 3**0.5)
+BUSY_WEIGHTS = (1 / 6, 2 / 3, 1 / 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,6 @@ def project(
     The last row is silence without leaving (slow rhythm or vacation). `gone`: (K, users).
     `arm`: the template sent at the cutoff; None: nothing new is sent.
     """
-    m = history.mechanism
     now = history.rates_before.get(week, history.rates[:, week])[:, users].astype(np.float64)
     mean = history.rates[:, week].mean(axis=1, dtype=np.float64)[:, None]
     mean = np.minimum(mean, now.mean(axis=1, keepdims=True))
@@ -90,24 +93,45 @@ def project(
     template = None if arm is None else np.full(len(users), arm)
     if template is not None:
         left = left * (1 - win_back(history.people, users, template))
-    use = history.use[week][users].astype(np.float64)
-    away = history.away[week][users].astype(np.float64)
-    enters = m.away_rate * history.people.away_rate[users]
-    still = 1 - left.sum(axis=0)
-    if template is not None:
-        still = 1 - gone.sum(axis=0, dtype=np.float64)  # those won back are seen: no churn
-    out = np.zeros((len(CAUSES) + 1, len(users)))
-    out[:-1] = left
-    away_mass = still * away
-    here_mass = still * (1 - away)
+    still = 1 - gone.sum(axis=0, dtype=np.float64)  # those won back are seen: no churn
+    paths = []
     for step in range(1 + HORIZON_DAYS // 7):
         rates = mean + (now - mean) * PERSISTENCE[:, None] ** step
         if template is not None:
             share = float(CONTACT_FADES[step])
             rates = contacted(rates, history.people, users, template, share).astype(np.float64)
         total = rates.sum(axis=0)
-        share_of = rates / total
-        leaves = -np.expm1(-total)
+        paths.append((rates / total, -np.expm1(-total)))
+    out = np.zeros((len(CAUSES) + 1, len(users)))
+    out[:-1] = left
+    for node, weight in zip(BUSY_NODES, BUSY_WEIGHTS, strict=True):
+        out += weight * _silence(history, week, users, still, paths, node)
+    return out
+
+
+def _silence(
+    history: History,
+    week: int,
+    users: Ints,
+    still: Doubles,
+    paths: list[tuple[Doubles, Doubles]],
+    node: float,
+) -> Doubles:
+    """Ways into a silent label window for the mass `still` of those not gone: (K + 1, users).
+
+    `paths`: cause shares and probability of leaving week by week. `node`: how many standard
+    deviations busier than expected the coming weeks turn out.
+    """
+    m = history.mechanism
+    away = history.away[week][users].astype(np.float64)
+    enters = np.minimum(m.away_rate * history.people.away_rate[users], 1.0)
+    out = np.zeros((len(CAUSES) + 1, len(users)))
+    away_mass, here_mass = still * away, still * (1 - away)
+    for step, (share_of, leaves) in enumerate(paths):
+        memory = m.busy_memory**step
+        spread = m.busy_noise * np.sqrt((1 - memory**2) / (1 - m.busy_memory**2))
+        change = history.busy[week][users] * (memory - 1) + node * spread
+        use = history.use[week][users] * np.exp(m.busy_on_use * change)
         quiet_here, quiet_away = np.exp(-use), np.exp(-use * m.away_use)
         before_leaving = 1.0 if step == 0 else (1 - quiet_here) / np.maximum(use, 1e-9)
         out[:-1] += share_of * leaves * (here_mass * before_leaving + away_mass)

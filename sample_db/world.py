@@ -29,6 +29,7 @@ class History:
     mechanism: Mechanism
     active: Bools  # (W, 7, U): used the platform on that day
     use: Floats  # (W, U): expected active days a week when not away
+    busy: Floats  # (W, U): the log of harmless ups and downs in use
     away: Bools  # (W, U)
     rates: Floats  # (K, W, U): cause rates a week with frailty and contacts
     rates_before: dict[int, Floats]  # week with a campaign -> (K, U) before that week's contacts
@@ -62,8 +63,8 @@ def live(people: People, calendar: Calendar, seed: int, mechanism: Mechanism) ->
     kept: dict[str, np.ndarray] = {
         name: weekly(kind)
         for name, kind in {
-            "use": np.float32, "away": np.bool_, "interest": np.float32, "used_up": np.float32,
-            "backlog": np.float32, "troubled": np.bool_, "trouble_begins": np.bool_,
+            "use": np.float32, "busy": np.float32, "away": np.bool_, "interest": np.float32,
+            "used_up": np.float32, "backlog": np.float32, "troubled": np.bool_, "trouble_begins": np.bool_,
             "near_end": np.bool_, "member": np.bool_, "price_shock": np.float32,
         }.items()
     }  # fmt: skip
@@ -165,6 +166,7 @@ def live(people: People, calendar: Calendar, seed: int, mechanism: Mechanism) ->
         present = here & ~leaves
         all_rates[:, week] = rates
         kept["use"][week], kept["away"][week], kept["interest"][week] = use, away, interest
+        kept["busy"][week] = busy
         kept["used_up"][week], kept["backlog"][week] = used_up, backlog
         kept["troubled"][week], kept["trouble_begins"][week] = troubled, enters & present
         kept["near_end"][week], kept["member"][week] = near_end, member

@@ -193,7 +193,9 @@ def _truth(
         "p_gone": known.p_gone, "weekly_hazard": known.weekly_hazard,
         "cause": known.shares.argmax(axis=0),
     }  # fmt: skip
-    columns |= {f"share_{cause}": known.shares[k] for k, cause in enumerate(CAUSES)}
+    columns |= {
+        f"share_{cause}": known.shares[k].astype(np.float32) for k, cause in enumerate(CAUSES)
+    }
     shares = ", ".join(f"share_{cause}" for cause in CAUSES)
     connection.execute("CREATE TEMP TABLE causes AS SELECT ? AS names", [list(CAUSES)])
     cutoff = f"moment(week * {7 * MICROSECONDS_PER_DAY}) AS cutoff"
