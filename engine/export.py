@@ -6,6 +6,7 @@ apostrophe (CWE-1236); `unguarded` undoes it on the way back.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -95,7 +96,8 @@ def _atomically(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (OSError, duckdb.IOException) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first fault is the one to tell
+            temporary.unlink(missing_ok=True)
         raise StorageError(
             "export",
             f"{path} could not be written: {str(error).splitlines()[0]}",

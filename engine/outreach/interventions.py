@@ -47,7 +47,7 @@ class Step:
     intervention_id: str
     status: str
     reason: str = ""
-    rendered_sha256: str | None = None
+    rendered_sha256: str | None = None  # None: as the step before
     message_id: str | None = None
 
 
@@ -66,14 +66,14 @@ def record(
     ids = [step.intervention_id for step in steps]
     # Not through the view: a semi join does not sink below its window, which ranks every event.
     events = connection.execute(
-        "SELECT intervention_id, seq, status FROM delivery_event "
+        "SELECT intervention_id, seq, status, rendered_sha256 FROM delivery_event "
         "WHERE intervention_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY seq",
         [ids],
     ).fetchall()
-    standing = {str(event[0]): (int(event[1]), str(event[2])) for event in events}
+    standing = {str(event[0]): (int(event[1]), str(event[2]), event[3]) for event in events}
     rows = []
     for step in steps:
-        seq, status = standing.get(step.intervention_id, (0, ""))
+        seq, status, sha256 = standing.get(step.intervention_id, (0, "", None))
         if step.status not in TRANSITIONS[status]:
             raise StateError(
                 "transition",
@@ -89,7 +89,7 @@ def record(
                 "reason": step.reason,
                 "happened_at": now,
                 "operator": operator,
-                "rendered_sha256": step.rendered_sha256,
+                "rendered_sha256": step.rendered_sha256 or sha256,
                 "message_id": step.message_id,
             }
         )

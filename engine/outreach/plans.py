@@ -54,7 +54,7 @@ def approve(ledger: Path, plan_id: str, *, operator: str, now: datetime) -> Plan
         present = plan_of(connection, plan_id)
         _expect(present, ("pending_approval",), "approved")
         pending = _rows_in(connection, plan_id, ("pending_approval",))
-        steps = [Step(row[0], "approved", rendered_sha256=row[1]) for row in pending]
+        steps = [Step(intervention_id, "approved") for intervention_id in pending]
         record(connection, steps, operator=operator, now=now)
         plan_event(connection, plan_id, "approved", operator=operator, now=now)
         audit.append(
@@ -74,7 +74,7 @@ def cancel(ledger: Path, plan_id: str, *, operator: str, now: datetime) -> PlanS
         present = plan_of(connection, plan_id)
         _expect(present, ("pending_approval", "approved"), "cancelled")
         open_rows = _rows_in(connection, plan_id, ("pending_approval", "approved"))
-        steps = [Step(row[0], "cancelled", "plan cancelled") for row in open_rows]
+        steps = [Step(intervention_id, "cancelled") for intervention_id in open_rows]
         record(connection, steps, operator=operator, now=now)
         plan_event(connection, plan_id, "cancelled", operator=operator, now=now)
         audit.append(
@@ -97,7 +97,7 @@ def resolve(
     """
     with lease(ledger, write=True) as connection:
         row = connection.execute(
-            "SELECT status, rendered_sha256 FROM intervention_status WHERE intervention_id = ?",
+            "SELECT status FROM intervention_status WHERE intervention_id = ?",
             [intervention_id],
         ).fetchone()
         if row is None or row[0] != "unknown":
@@ -108,7 +108,7 @@ def resolve(
                 next_step="Look at it with `retention export interventions`",
             )
         status = "sent" if was_sent else "approved"
-        step = Step(intervention_id, status, f"resolved by {operator}", row[1])
+        step = Step(intervention_id, status, f"resolved by {operator}")
         record(connection, [step], operator=operator, now=now)
         if not was_sent:
             plan_id = str(
@@ -159,13 +159,14 @@ def plan_event(
 
 def _rows_in(
     connection: duckdb.DuckDBPyConnection, plan_id: str, statuses: Sequence[str]
-) -> list[tuple[str, str | None]]:
-    return connection.execute(
-        "SELECT i.intervention_id, s.rendered_sha256 FROM intervention AS i "
+) -> list[str]:
+    rows = connection.execute(
+        "SELECT i.intervention_id FROM intervention AS i "
         "JOIN intervention_status AS s USING (intervention_id) "
         "WHERE i.plan_id = ? AND s.status IN (SELECT unnest(?::VARCHAR[])) ORDER BY i.position",
         [plan_id, list(statuses)],
     ).fetchall()
+    return [str(row[0]) for row in rows]
 
 
 def _expect(present: PlanSummary, allowed: Sequence[str], wanted: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from engine.outreach import audit
-from engine.outreach.rows import insert_rows, new_id
+from engine.outreach.rows import insert_rows
 from engine.store.lease import lease
 
 Scope = Literal["all", "marketing"]
@@ -26,13 +25,16 @@ def suppress(
     reason: SuppressionReason,
     operator: str,
     now: datetime,
-    rng: np.random.Generator,
     comment: str = "",
     source: str = "operator",
 ) -> None:
-    """Stop messages to a user from now on; `lifted` ends what stood in the same scope."""
+    """Stop messages to a user from now on; `lifted` ends what stood in the same scope.
+
+    The id is made of the fact itself, so that a retry or a second import adds nothing.
+    """
+    fact = "|".join([user_id, scope, reason, source, comment, now.isoformat()])
+    suppression_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"retention:suppression:{fact}"))
     with lease(ledger, write=True) as connection:
-        suppression_id = new_id(now, rng)
         insert_rows(
             connection,
             "suppression",

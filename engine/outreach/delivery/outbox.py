@@ -6,6 +6,7 @@ the folder itself is the proof of what was produced. Who picks files up moves th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -42,7 +43,8 @@ class Outbox:
             os.replace(temporary, target)
             _sync_folder(self.folder)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the first fault is the one to tell
+                temporary.unlink(missing_ok=True)
             raise StorageError(
                 "outbox",
                 f"{target.name} could not be written to {self.folder}: {error.strerror}",

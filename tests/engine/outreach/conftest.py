@@ -207,9 +207,17 @@ def template_behaviour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def template_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger at the present schema."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.duckdb"
+    migrate(path)
+    return path
+
+
 @pytest.fixture
-def world(tmp_path: Path, template_behaviour: Path) -> World:
+def world(tmp_path: Path, template_behaviour: Path, template_ledger: Path) -> World:
     made = World(tmp_path)
     made.behaviour.write_bytes(template_behaviour.read_bytes())
-    migrate(made.ledger)
+    made.ledger.write_bytes(template_ledger.read_bytes())
     return made
