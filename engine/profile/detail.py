@@ -44,7 +44,7 @@ class Users:
                 _sql("timeline.sql"), {"user_id": user_id, "entries": TIMELINE_ENTRIES}
             ).fetchall()
         row, explanation = None, None
-        contacts = contacts_of(self._places.ledger, self._places.behaviour, user_id)
+        contacts = contacts_of(self._places.ledger, user_id)
         with lease(self._places.ledger, attach={"behaviour": self._places.behaviour}) as connection:
             run = run_of(connection)
             if run is not None:

@@ -97,7 +97,7 @@ class Workspace:
     def interventions(self) -> Interventions:
         from engine.workspace.interventions import Interventions
 
-        return Interventions(self.places, self.settings, self.clock, self.risk)
+        return Interventions(self.places, self.settings, self.clock, self.operator)
 
     def export(
         self,

@@ -86,7 +86,7 @@ class Models:
 
     def evaluate(self, *, report: Path | None = None) -> Metrics:
         """Measure the champion anew on its test cutoffs, from the data that are loaded now."""
-        from engine.reevaluate import evaluate
+        from engine.retrain import remeasure
 
         champion = self.champion()
         if champion is None:
@@ -95,4 +95,9 @@ class Models:
                 "No model is in service in this workspace",
                 next_step="Run `retention train` and promote the challenger",
             )
-        return evaluate(self._places, self._settings, champion, report=report)
+        again = remeasure(self._places, self._settings, champion)
+        if report is not None:
+            from engine.evaluation.report.html import write_report
+
+            write_report(report, champion, again.label, again.risk)
+        return again.metrics

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from engine.places import Places
 from engine.ranking.pages import Ranking
+from engine.ranking.tables import Table, ranking_table, reasons_table
 from engine.settings import Settings
-from engine.types import ScoringRun
+from engine.types import RankQuery, ScoringRun
 
 
 class Risk(Ranking):
@@ -31,3 +32,11 @@ class Risk(Ranking):
         return score(
             self._places, self._settings, as_of=as_of, now=self._clock(), progress=progress
         )
+
+    def ranking_table(self, query: RankQuery) -> Table:
+        """The list as a flat table, one row a user."""
+        return ranking_table(self._places, query)
+
+    def reasons_table(self, query: RankQuery) -> Table:
+        """The reasons as a flat table, one row a user and reason."""
+        return reasons_table(self._places, query)

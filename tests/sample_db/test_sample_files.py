@@ -189,7 +189,7 @@ def test_the_log_of_campaigns_is_consistent(tables: duckdb.DuckDBPyConnection) -
         tables,
         "SELECT bool_and((arm = 'holdout') = (sent_at IS NULL) "
         "AND (arm = 'treat') = (status = 'sent') AND propensity IN (0.1, 0.5, 0.9) "
-        "AND outcome_window_end = outcome_window_start + INTERVAL 28 DAY) FROM interventions",
+        "AND window_end = window_start + INTERVAL 28 DAY) FROM interventions",
     ) is True  # fmt: skip
     shares = tables.execute(
         "SELECT campaign, avg((arm = 'treat')::INT), count(*) FROM interventions "
@@ -205,8 +205,8 @@ def test_logged_outcomes_follow_the_churn_rule(tables: duckdb.DuckDBPyConnection
         tables,
         """
         SELECT count(*) FROM interventions i WHERE (outcome = 'churned') <> NOT EXISTS (
-            FROM events e WHERE e.user_id = i.user_id AND occurred_at >= outcome_window_start
-            AND occurred_at < outcome_window_end AND event_id NOT LIKE '%-x%')
+            FROM events e WHERE e.user_id = i.user_id AND occurred_at >= window_start
+            AND occurred_at < window_end AND event_id NOT LIKE '%-x%')
         """,
     )
     assert wrong == 0
