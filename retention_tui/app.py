@@ -35,6 +35,7 @@ from retention_tui.widgets.job_bar import JOB_NAMES
 Result = TypeVar("Result")
 
 TOAST_S = 6.0
+HAN_FIRST, HAN_LAST = 0x4E00, 0x9FFF
 JOB_TICK_S = 1.0
 """How often the elapsed time of a running job is written anew."""
 
@@ -207,7 +208,7 @@ class RetentionApp(App[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """A letter that an input method has composed reaches no binding: say the way round."""
-        if event.character is not None and "\u4e00" <= event.character <= "\u9fff":
+        if event.character is not None and HAN_FIRST <= ord(event.character[0]) <= HAN_LAST:
             self.say(t("Input method is on: press Shift to switch, or use F keys (F1 lists them)"))
 
     # --- actions ---------------------------------------------------------------------------

@@ -75,6 +75,14 @@ def parse_event(line: bytes) -> JobEvent | None:
     )
 
 
+def job_command(kind: JobKind) -> tuple[str, ...]:
+    """The child's command line up to the workspace: the sample generator is ours, the rest the
+    engine's."""
+    if kind == "demo":
+        return (sys.executable, "-m", "retention_tui.demo")
+    return (sys.executable, "-m", "engine.jobs", kind)
+
+
 class JobRunner:
     """At most one child at a time; `listener` hears every change of `status` on the event loop."""
 
@@ -83,14 +91,14 @@ class JobRunner:
         folder: Path,
         clock: Callable[[], datetime],
         *,
-        command: Sequence[str] = (sys.executable, "-m", "engine.jobs"),
+        command: Callable[[JobKind], Sequence[str]] = job_command,
         grace_s: float = GRACE_S,
     ) -> None:
         self.folder = folder
         self.status: JobStatus | None = None
         self.listener: Callable[[JobStatus], None] = lambda status: None
         self._clock = clock
-        self._command = tuple(command)
+        self._command = command
         self._grace_s = grace_s
         self._child: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -114,8 +122,7 @@ class JobRunner:
         log = log_path.open("wb")
         try:
             self._child = await asyncio.create_subprocess_exec(
-                *self._command,
-                kind,
+                *self._command(kind),
                 "--workspace",
                 str(self.folder),
                 *options,

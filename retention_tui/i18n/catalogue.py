@@ -1,6 +1,7 @@
 """Keeps the catalogues current: `python -m retention_tui.i18n.catalogue` after changing words.
 
-Reads the messages out of the source, merges them into `zh.po` and `en.po` (a new message is empty
+Reads the messages out of the source (`t`, `tn`, `N_`, and the command line's `session.t`,
+`session.say`, `session.table`), merges them into `zh.po` and `en.po` (a new message is empty
 in Chinese, and itself in English; one no longer used is dropped) and compiles both to `.mo`.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ast
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,23 +32,37 @@ def messages(package: Path = PACKAGE) -> dict[Message, list[str]]:
     found: dict[Message, list[str]] = {}
     for path in sorted(package.rglob("*.py")):
         for message in _messages_of(ast.parse(path.read_text("utf-8"))):
-            found.setdefault(message, []).append(path.relative_to(package).as_posix())
+            if message:
+                found.setdefault(message, []).append(path.relative_to(package).as_posix())
     return found
 
 
 def _messages_of(tree: ast.AST) -> Iterator[Message]:
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        if not isinstance(node, ast.Call) or not node.args:
             continue
-        texts = [arg.value for arg in node.args[:2] if _is_text(arg)]  # type: ignore[attr-defined]
-        if node.func.id in ("t", "N_") and texts:
-            yield texts[0]
-        elif node.func.id == "tn" and len(texts) == 2:
+        called, first = _name(node.func), node.args[0]
+        texts = _texts(node.args[:2])
+        if called == "tn" and len(texts) == 2:
             yield (texts[0], texts[1])
+        elif called in ("t", "N_", "say") and texts[:1] == _texts([first]):
+            yield from texts[:1]
+        elif called == "table" and isinstance(first, ast.List | ast.Tuple):
+            yield from _texts(first.elts)
 
 
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _texts(nodes: Sequence[ast.expr]) -> list[str]:
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
 
 
 def read(language: str) -> Catalog:

@@ -149,7 +149,13 @@ class DataScreen(Screen[int | None]):
 
     def refresh_data(self) -> None:
         """Ask again; an answer still out is dropped."""
-        self._load()
+        if self._composed:  # else `on_mount` asks
+            self._load()
+
+    @property
+    def _composed(self) -> bool:
+        """The widgets are there: false before the first paint and while the app closes."""
+        return self.is_attached and bool(self.query(StateView))
 
     @work(exclusive=True, group="data")
     async def _load(self) -> None:
@@ -161,7 +167,10 @@ class DataScreen(Screen[int | None]):
         try:
             facts = await self.fetch()
         except RetentionError as error:
-            self.fail(error)
+            if self._composed:
+                self.fail(error)
+            return
+        if not self._composed:
             return
         self._facts, self._error = facts, None
         self._settle(self.show(facts))

@@ -22,7 +22,7 @@ from retention_tui.i18n import N_, current_language, t, tn
 from retention_tui.i18n.formats import money, number
 from retention_tui.modals.confirm import Confirm
 from retention_tui.screens.base import DataScreen
-from retention_tui.widgets.cells import clean, fit
+from retention_tui.widgets.cells import clean, clip, fit
 from retention_tui.widgets.state_view import Notice
 
 OFFERS_PERCENT = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
@@ -32,6 +32,7 @@ LOCALES: tuple[tuple[str | None, str], ...] = (
     ("en", N_("English")),
 )
 FIRST_OFFER_PERCENT = 10.0
+NAME_CELLS = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class ComposeScreen(DataScreen):
     def _show_choice(self) -> None:
         user_id, name = self.targets[self._shown]
         many = tn("Write to {n} user", "Write to {n} users", len(self.targets))
-        shown = t("shown: {name} ({index} of {total})", name=clean(name) or clean(user_id),
+        shown = t("shown: {name} ({index} of {total})", name=clip(name or user_id, NAME_CELLS),
                   index=self._shown + 1, total=len(self.targets))  # fmt: skip
         self.query_one("#whom", Static).update(
             Content.from_markup("[bold]$many[/]  [$text-muted]$shown[/]", many=many, shown=shown)

@@ -17,7 +17,7 @@ from engine.errors import RetentionError
 from engine.types import Band, ExportFormat, RankPage, RankQuery, RiskRow, ScoringRun
 from retention_tui.actions import bindings
 from retention_tui.i18n import N_, current_language, t, tn
-from retention_tui.i18n.formats import days_before, minute, money, number
+from retention_tui.i18n.formats import day, days_before, money, number
 from retention_tui.modals.export import ExportDialog
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.compose import ComposeScreen
@@ -73,7 +73,7 @@ class RiskScreen(DataScreen):
     # --- layout ----------------------------------------------------------------------------
 
     def above(self) -> ComposeResult:
-        yield FilterBar(N_("name or id, or: risk>0.6 band:high segment:annual"))
+        yield FilterBar(N_("name or id, or: risk>0.6 band:high plan:annual"))
         yield Static(id="summary")
 
     def content(self) -> ComposeResult:
@@ -194,17 +194,17 @@ class RiskScreen(DataScreen):
             parts.append(
                 Content.from_markup(
                     "[$text-muted]$word[/] [bold]$sum[/]",
-                    word=t("at stake in all"),
+                    word=t("at stake"),
                     sum=money(run.value_at_risk, run.currency),
                 )
             )
             parts.append(
                 Content.from_markup(
                     "[$text-muted]$word[/]",
-                    word=t("scored {when}", when=minute(run.created_at, self.workbench.timezone)),
+                    word=t("scored {when}", when=day(run.created_at, self.workbench.timezone)),
                 )
             )
-        self.query_one("#summary", Static).update(Content("   ").join(parts))
+        self.query_one("#summary", Static).update(Content("  ").join(parts))
 
     def _show_status(self) -> None:
         table = self.table

@@ -21,7 +21,7 @@ from retention_tui.i18n import current_language, t
 from retention_tui.i18n.formats import day, money, number, percent, signed
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.compose import ComposeScreen
-from retention_tui.widgets.cells import clean, fit
+from retention_tui.widgets.cells import clean, clip, fit
 from retention_tui.widgets.charts import bar
 from retention_tui.widgets.state_view import Notice
 from retention_tui.words import band_word, name
@@ -32,6 +32,7 @@ BAND_STYLE = {
     Band.MEDIUM: "$text-accent",
     Band.LOW: "$text-muted",
 }
+NAME_CELLS = 28
 SHARE_CELLS = 12
 """Width of the bar of a reason's share."""
 NUMBERS_CELLS = 16
@@ -124,7 +125,7 @@ class UserScreen(DataScreen):
             )
         )
         return Content.from_markup(
-            "[bold]$name[/]  [$text-muted]$facts[/]", name=clean(user.name), facts=facts
+            "[bold]$name[/]  [$text-muted]$facts[/]", name=clip(user.name, NAME_CELLS), facts=facts
         )
 
     def _risk(self, user: UserDetail) -> Content:
@@ -133,12 +134,10 @@ class UserScreen(DataScreen):
         plan = joined(
             (
                 clean(user.plan),
-                t("until {day}", day=day(user.plan_ends_at, self.workbench.timezone))
+                t("to {day}", day=day(user.plan_ends_at, self.workbench.timezone))
                 if user.plan_ends_at
                 else "",
-                {True: t("renews itself"), False: t("does not renew itself"), None: ""}[
-                    user.auto_renew
-                ],
+                {True: t("renews"), False: t("no renewal"), None: ""}[user.auto_renew],
             )
         )
         if row is None:

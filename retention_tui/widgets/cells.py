@@ -25,6 +25,12 @@ def clean(text: str) -> str:
     return _UNSAFE.sub("", _CONTROL.sub(" ", text))
 
 
+def clip(text: str, width: int) -> str:
+    """`text` in at most `width` cells: cut with two dots, not padded."""
+    plain = clean(text)
+    return fit(plain, width) if cell_len(plain) > width else plain
+
+
 def fit(text: str, width: int, align: Align = "left") -> str:
     """`text` in exactly `width` cells: cut with two dots or padded."""
     if width <= 0:

@@ -20,6 +20,8 @@ def footer_specs(scope: str) -> tuple[ActionSpec, ...]:
     specs = [spec for spec in (*of_scope(scope), *of_scope("app")) if spec.footer]
     if scope in ROOTS:
         specs = [spec for spec in specs if spec.id != "app.back"]
+    if scope == "first_run":
+        specs = [spec for spec in specs if spec.id != "app.retrain"]
     return tuple(sorted(specs, key=lambda spec: spec.footer))
 
 

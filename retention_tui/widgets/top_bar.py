@@ -30,7 +30,7 @@ class TopBar(Static):
         """Write the line for `mode`; `stale` says that newer data is on its way."""
         parts = [Content.from_markup("[bold] Retention [/] ")]
         used = cell_len(" Retention  ")
-        for name, key, label in TABS:
+        for name, key, label in () if mode == "first_run" else TABS:
             words = t(label)
             style = "bold reverse" if name == mode else "$text-muted"
             parts.append(
