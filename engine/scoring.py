@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 REVENUE_WINDOW_DAYS = 365
-"""Expected revenue is what the user paid in this window, per day of it that they were a user."""
-
-MIN_TENURE_DAYS = 30
-"""A user of three days has not shown a daily rate yet: the rate is taken over at least this."""
+"""Revenue a day is taken over this window, unless the running plan brings more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +140,7 @@ def _standing(
 ) -> _Standing:
     sql = (resources.files("engine") / "standing.sql").read_text("utf-8")
     found = connection.execute(
-        sql,
-        {
-            "cutoff": cutoff,
-            "window_days": REVENUE_WINDOW_DAYS,
-            "min_days": MIN_TENURE_DAYS,
-        },
+        sql, {"cutoff": cutoff, "window_days": REVENUE_WINDOW_DAYS}
     ).fetchall()
     by_user = {record[0]: record[1:] for record in found}
     factor = settings.value_horizon_days * settings.margin

@@ -1,13 +1,22 @@
--- Per user at the cutoff: revenue a day over the last year that they were a user, last activity.
+-- Per user at the cutoff: revenue a day that staying would bring, and the last activity.
+-- The rate is that of the running plan, or that of the last year, whichever is more: a plan paid
+-- for a year ahead must not count as a month's revenue, nor a new member as a small one.
 WITH paid AS (
     SELECT
         user_id,
         sum(CASE status WHEN 'succeeded' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END)
             FILTER (WHERE occurred_at >= $cutoff - to_days(CAST($window_days AS INTEGER))) AS revenue,
-        max(occurred_at) FILTER (WHERE status = 'succeeded') AS last_paid_at,
-        min(occurred_at) AS first_paid_at
+        max(occurred_at) FILTER (WHERE status = 'succeeded') AS last_paid_at
     FROM payments
     WHERE known_at < $cutoff AND occurred_at < $cutoff
+    GROUP BY user_id
+),
+running AS (
+    SELECT
+        user_id,
+        max(price / greatest(1, date_diff('day', started_at, ends_at))) AS revenue_a_day
+    FROM subscriptions
+    WHERE known_at < $cutoff AND started_at < $cutoff AND ends_at >= $cutoff AND price IS NOT NULL
     GROUP BY user_id
 ),
 seen AS (
@@ -18,11 +27,9 @@ seen AS (
 )
 SELECT
     u.user_id,
-    coalesce(p.revenue, 0) / greatest(
-        $min_days,
-        least($window_days, date_diff('day', coalesce(u.signed_up_at, p.first_paid_at, $cutoff), $cutoff))
-    ) AS revenue_a_day,
+    greatest(coalesce(p.revenue, 0) / $window_days, coalesce(r.revenue_a_day, 0)) AS revenue_a_day,
     greatest(s.last_seen_at, p.last_paid_at) AS last_active_at
 FROM users u
 LEFT JOIN paid p USING (user_id)
+LEFT JOIN running r USING (user_id)
 LEFT JOIN seen s USING (user_id)

@@ -97,7 +97,7 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
         f"{session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
     )
     session.table(
-        ("share", "reason"),
+        ("share of risk", "reason"),
         (
             (f"{reason.share:+.0%}", reason.words.pick(session.language))
             for reason in detail.explanation.reasons
