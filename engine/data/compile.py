@@ -1,8 +1,8 @@
 """Mapping -> SQL: the one place where statements over a client's columns are put together.
 
 The steps of a table: `typed` (expressions cast to the contract's types; the names of the columns
-that failed), `judged` (a reason, or NULL), the kept rows in the contract's table, the rest in
-`quarantine` with the source's row as JSON.
+that failed), `fit` (defaults and made keys, or unfit values blanked), `judged` (a reason, or NULL);
+then the kept rows go to the contract's table, the rest to `quarantine` with the source's row.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Expression:
 
 def typed(
     table: Table, source: str, expressions: Mapping[str, Expression], *, utc: bool
-) -> tuple[str, dict[str, str]]:
+) -> tuple[str, dict[str, object]]:
     """SELECT of the contract's columns with `bad_columns` and `source_row`, and its parameters.
 
     `utc`: the sources' own time zone is UTC. Otherwise the session's zone must be set to it.
     """
-    parameters: dict[str, str] = {}
+    parameters: dict[str, object] = {}
     columns, failures = [], []
     for column in table.columns:
         given = expressions.get(column.name)
@@ -64,7 +64,7 @@ def typed(
     return f"SELECT\n  {lines},\n  rowid AS source_row\nFROM {source}", parameters
 
 
-def _cast(given: Expression, parameters: dict[str, str], *, utc: bool) -> tuple[str, bool]:
+def _cast(given: Expression, parameters: dict[str, object], *, utc: bool) -> tuple[str, bool]:
     """SQL of the expression in the contract's type; can evaluating it fail for single rows?"""
     sql, kind = f"({given.sql}\n)", given.type
     if given.translate:
@@ -144,8 +144,8 @@ def completed(table: Table, *, given_key: bool) -> str:
     return f"SELECT *{replace} FROM typed"
 
 
-def judged(table: Table, *, source: str) -> str:
-    """SELECT over `source` with `reason`: the first that applies in the order of `REASONS`."""
+def judged(table: Table) -> str:
+    """SELECT over `fit` with `reason`: the first that applies in the order of `REASONS`."""
     keys = [n for n in ("user_id", *table.key) if n in table.names() and n != "as_of"]
     conditions: dict[str, list[str]] = {code: [] for code in REASONS}
     conditions["missing_key"] = [f"{name} IS NULL" for name in dict.fromkeys(keys)]
@@ -165,7 +165,7 @@ def judged(table: Table, *, source: str) -> str:
         for code in order
         if conditions[code]
     )
-    return f"SELECT *, CASE\n{cases}\n  END AS reason\nFROM {source}"
+    return f"SELECT *, CASE\n{cases}\n  END AS reason\nFROM fit"
 
 
 def repeated(table: Table) -> str:

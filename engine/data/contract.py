@@ -28,6 +28,14 @@ FACTS = {
 }
 """Tables with a time axis, and the column that says when the fact happened."""
 
+RULE_TABLE = {
+    "inactive": "events",
+    "no_payment": "payments",
+    "lapsed": "subscriptions",
+    "label": "outcomes",
+}
+"""The table that each churn rule reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -20,7 +20,7 @@ import duckdb
 
 from engine.data import compile as sql
 from engine.data.checks import REASONS
-from engine.data.contract import FACTS, behaviour_sql, contract
+from engine.data.contract import FACTS, RULE_TABLE, behaviour_sql, contract
 from engine.data.mapping import DataMapping, TableMapping, read_mapping
 from engine.data.sources import Source, copy_source
 from engine.data.table import load_table
@@ -30,14 +30,6 @@ from engine.store.scratch import scratch
 from engine.types import LoadReport, TableLoad
 
 Progress = Callable[[str, float], None]
-
-RULE_TABLE = {
-    "inactive": "events",
-    "no_payment": "payments",
-    "lapsed": "subscriptions",
-    "label": "outcomes",
-}
-"""The table that each churn rule reads."""
 
 
 def load(
@@ -77,7 +69,7 @@ def load(
             )
             _refuse_unusable(mapping, tables)
             connection.execute(sql.signed_up())
-            first_at, as_of = _period(connection, now)
+            first_at, as_of = _period(connection, RULE_TABLE[mapping.rule.kind], now)
         say("write", 0.85)
         report = LoadReport(
             tables, as_of, mapping_path.name, round(time.perf_counter() - started, 3)
@@ -170,16 +162,20 @@ def _unusable(name: str, tables: tuple[TableLoad, ...], why: str) -> DataError:
     )
 
 
-def _period(connection: duckdb.DuckDBPyConnection, now: datetime) -> tuple[datetime, datetime]:
-    """When the first fact happened, and the first midnight after the last one was known."""
-    facts = " UNION ALL ".join(
-        f"SELECT {happened} AS happened_at, known_at FROM {name}"
-        for name, happened in FACTS.items()
-    )
+def _period(
+    connection: duckdb.DuckDBPyConnection, rule_table: str, now: datetime
+) -> tuple[datetime, datetime]:
+    """When the rule's first fact happened, and the first midnight after the last one was known.
+
+    Only the rule's own table can say where history begins: before it, everybody looks gone.
+    """
+    known = " UNION ALL ".join(f"SELECT known_at FROM {name}" for name in FACTS)
+    happened = FACTS.get(rule_table, "as_of")
     row = connection.execute(
-        f"SELECT min(happened_at), max(known_at) FROM "
-        f"({facts} UNION ALL SELECT as_of, as_of FROM outcomes)"
+        f"SELECT (SELECT min({happened}) FROM {rule_table}), "
+        f"(SELECT max(known_at) FROM ({known} UNION ALL SELECT as_of FROM outcomes))"
     ).fetchone()
-    first, last = row if row and row[1] is not None else (now, now)
+    first, last = row or (None, None)
+    last = last or now  # rows without a time axis are as of the moment of loading
     midnight = datetime(last.year, last.month, last.day) + timedelta(days=1)
-    return first, midnight
+    return first or last, midnight

@@ -8,6 +8,7 @@ from importlib import resources
 import duckdb
 
 from engine.data.checks import REASONS
+from engine.data.contract import RULE_TABLE
 from engine.data.summary import churn_rule, last_report, summary
 from engine.errors import DataError
 from engine.timeline import ChurnRule, history
@@ -48,8 +49,16 @@ def check(connection: duckdb.DuckDBPyConnection) -> QualityReport:
             "no behaviour data are loaded",
             next_step="Run `retention load` first",
         )
+    rule = churn_rule(connection)
     query = (resources.files("engine.data") / "quality.sql").read_text("utf-8")
-    row = connection.execute(query, {"as_of": loaded.as_of, "currency": loaded.currency}).fetchone()
+    row = connection.execute(
+        query,
+        {
+            "as_of": loaded.as_of,
+            "currency": loaded.currency,
+            "rule_table": RULE_TABLE[rule.kind],
+        },
+    ).fetchone()
     assert row is not None  # the query has no FROM: it always gives one row
     figures = Figures(*(int(value) for value in row))
     quarantined: dict[str, dict[str, int]] = {}
@@ -66,7 +75,7 @@ def check(connection: duckdb.DuckDBPyConnection) -> QualityReport:
     )
     checks = (
         _refused(refused, read),
-        *_time(figures, churn_rule(connection)),
+        *_time(figures, rule),
         *_users(figures, loaded),
     )
     return QualityReport(loaded, checks, quarantined)

@@ -1,10 +1,15 @@
--- One row of figures about what is loaded. $currency: the business's own; $as_of: end of the data.
+-- One row of figures about what is loaded. $currency: the business's own; $as_of: end of the data;
+-- $rule_table: the table that the churn rule reads.
 WITH facts AS (
-    SELECT user_id, occurred_at AS happened_at, known_at FROM events
-    UNION ALL SELECT user_id, occurred_at, known_at FROM payments
-    UNION ALL SELECT user_id, occurred_at, known_at FROM messages
+    SELECT 'events' AS source, user_id, occurred_at AS happened_at, known_at FROM events
+    UNION ALL SELECT 'payments', user_id, occurred_at, known_at FROM payments
+    UNION ALL SELECT 'messages', user_id, occurred_at, known_at FROM messages
 ),
-days AS (SELECT DISTINCT CAST(happened_at AS DATE) AS day FROM facts),
+days AS (
+    SELECT DISTINCT CAST(happened_at AS DATE) AS day FROM facts WHERE source = $rule_table
+    UNION SELECT DISTINCT CAST(started_at AS DATE) FROM subscriptions
+    WHERE $rule_table = 'subscriptions' AND started_at < $as_of
+),
 gaps AS (
     SELECT day, date_diff('day', lag(day) OVER (ORDER BY day), day) - 1 AS empty_before FROM days
 ),

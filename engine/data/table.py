@@ -51,17 +51,32 @@ def load_table(
     if given.query:
         _only_select(given.query, f"[tables.{table.name}] query")
         _evaluate(
-            connection, table, f"CREATE OR REPLACE VIEW source AS SELECT * FROM {source}{where}"
+            connection,
+            table,
+            f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {source}{where}",
         )
         relation, where = f"{table.name}_query", ""
-        _evaluate(connection, table, f"CREATE TABLE {relation} AS\n{given.query}")
+        _evaluate(connection, table, f"CREATE TEMP TABLE {relation} AS\n{given.query}")
     expressions = _expressions(connection, mapping, given, table, relation)
     select, parameters = sql.typed(
         table, relation + where, expressions, utc=mapping.source_timezone == "UTC"
     )
-    _evaluate(connection, table, f"CREATE OR REPLACE TABLE typed AS\n{select}", parameters)
     key_given = all(name in expressions or name == "as_of" for name in table.key)
-    _judge(connection, table, now=now, key_given=key_given)
+    step = (
+        sql.blanked(table) if table.name in BLANKING else sql.completed(table, given_key=key_given)
+    )
+    statement = (
+        "CREATE OR REPLACE TEMP TABLE judged AS\n"
+        f"WITH typed AS (\n{select}\n), fit AS (\n{step}\n)\n{sql.judged(table)}"
+    )
+    if "$now" in statement:
+        parameters["now"] = now
+    _evaluate(connection, table, statement, parameters)
+    if not key_given:
+        connection.execute(sql.numbered(table))
+    connection.execute(
+        f"UPDATE judged SET reason = 'duplicate_key' WHERE rowid IN ({sql.repeated(table)})"
+    )
     return _settle(connection, table, relation)
 
 
@@ -69,7 +84,7 @@ def _evaluate(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     statement: str,
-    parameters: Mapping[str, str] | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> None:
     try:
         connection.execute(statement, dict(parameters or {}))
@@ -182,23 +197,6 @@ def _type_of(
     return str(described[0][1])
 
 
-def _judge(
-    connection: duckdb.DuckDBPyConnection, table: Table, *, now: datetime, key_given: bool
-) -> None:
-    """Make the table `judged` of `typed`, with a reason for each row that is not fit."""
-    if table.name in BLANKING:
-        step = sql.blanked(table)
-    else:
-        step = sql.completed(table, given_key=key_given)
-    statement = f"CREATE OR REPLACE TABLE judged AS\n{sql.judged(table, source=f'({step})')}"
-    connection.execute(statement, {"now": now} if "$now" in statement else {})
-    if not key_given:
-        connection.execute(sql.numbered(table))
-    connection.execute(
-        f"UPDATE judged SET reason = 'duplicate_key' WHERE rowid IN ({sql.repeated(table)})"
-    )
-
-
 def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
     """Move the rows of `judged` where they belong; the counts."""
     names = ", ".join(table.names())
@@ -223,7 +221,6 @@ def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) 
         "GROUP BY reason ORDER BY reason",
         {"table": table.name},
     ).fetchall()
-    connection.execute("DROP TABLE typed")
     connection.execute("DROP TABLE judged")
     read, kept = counts or (0, 0)
     return TableLoad(table.name, read, kept, dict(reasons))
