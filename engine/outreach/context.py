@@ -22,7 +22,7 @@ from engine.errors import DataError
 from engine.outreach.cleaning import one_line
 from engine.settings import Settings
 from engine.store.lease import lease
-from engine.types import Offer
+from engine.types import Offer, Words
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,6 +49,16 @@ ENDING_DAYS = 45
 """A plan is about to end when it ends within this."""
 
 MAX_NAME = 60
+
+PLAN_WORDS: Mapping[str, Words] = {
+    "weekly": Words("周会员", "Weekly membership"),
+    "monthly": Words("月度会员", "Monthly membership"),
+    "quarterly": Words("季度会员", "Quarterly membership"),
+    "half_yearly": Words("半年会员", "Half-year membership"),
+    "annual": Words("年度会员", "Annual membership"),
+    "yearly": Words("年度会员", "Annual membership"),
+}
+"""Plans that data name by a code; any other name is written as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +182,7 @@ def variables(
     where: Business,
     settings: Settings,
     *,
+    locale: str,
     offer: Offer,
     token: str,
     now: datetime,
@@ -190,7 +201,7 @@ def variables(
         "postal_address": outreach.postal_address,
         "unsubscribe_url": unsubscribe_link(settings, token),
         "no_targeting_url": no_targeting_link(settings, token),
-        "plan": person.plan,
+        "plan": _plan_words(person.plan, locale),
         "currency": where.currency,
         "auto_renew": person.auto_renew,
     }
@@ -242,6 +253,11 @@ def _choice_link(settings: Settings, choice: str, token: str) -> str:
         return f"{base}/{token}" + ("" if choice == "unsubscribe" else f"?choice={choice}")
     mailbox = outreach.unsubscribe_mailto.removeprefix("mailto:")
     return f"mailto:{mailbox}?subject={quote(f'{choice} {token}')}"
+
+
+def _plan_words(plan: str, locale: str) -> str:
+    words = PLAN_WORDS.get(plan.lower())
+    return words.pick(locale) if words else plan
 
 
 def _running(ends_at: datetime | None, as_of: datetime) -> bool:

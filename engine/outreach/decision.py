@@ -71,10 +71,13 @@ def decide(
 ) -> Decision:
     """Template, offer and words for one candidate, before any gate."""
     intervention_id = new_id(now, rng)
+    locale = locale_of(person, settings) if person else settings.workspace.language
     values: dict[str, object] = {}
     if person is not None:
         token = token_of(intervention_id, "unsubscribe")
-        values = variables(person, where, settings, offer=request.offer, token=token, now=now)
+        values = variables(
+            person, where, settings, locale=locale, offer=request.offer, token=token, now=now
+        )
     if request.template_id == "auto":
         possible = table.candidates(candidate.reason_groups)
         action_set = tuple(
@@ -95,7 +98,7 @@ def decide(
         person=person,
         template_id=template_id,
         action_set=action_set,
-        locale=locale_of(person, settings) if person else settings.workspace.language,
+        locale=locale,
         marketing=meta.message_class == "marketing",
         offer=offer,
         values={name: values[name] for name in values if name in declared},

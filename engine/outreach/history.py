@@ -170,7 +170,8 @@ def _intervention(row: dict[str, Any], campaign_id: str) -> dict[str, Any]:
         "arm": arm,
         "propensity": share,
         "p_by_arm": f'{{"{arm}": {share}, "{other}": {rest}}}',
-        "draw": f"campaign:{campaign_id}",
+        # A decision at another time is another draw, also within one campaign.
+        "draw": f"campaign:{campaign_id}:{row['decided_at']:%Y-%m-%dT%H:%M:%S}",
         "salt_epoch": "",
         "position": 0,
         "eligible_set_size": 0,

@@ -35,8 +35,9 @@ def preview(
     """
     library = library or TemplateLibrary()
     where, person = _person(behaviour, user_id)
-    values = variables(person, where, settings, offer=offer, token=TOKEN, now=now)
-    return library.render(template_id, locale or locale_of(person, settings), values)
+    language = locale or locale_of(person, settings)
+    values = variables(person, where, settings, locale=language, offer=offer, token=TOKEN, now=now)
+    return library.render(template_id, language, values)
 
 
 def suggestions(
@@ -52,7 +53,8 @@ def suggestions(
     """Templates for one user, best first: those that answer the reasons, then the others."""
     library = library or TemplateLibrary()
     where, person = _person(behaviour, user_id)
-    known = variables(person, where, settings, offer=offer, token=TOKEN, now=now)
+    language = locale_of(person, settings)
+    known = variables(person, where, settings, locale=language, offer=offer, token=TOKEN, now=now)
     matched = suggest(library, reason_groups, known)
     rest = (
         template_id

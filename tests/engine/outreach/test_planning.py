@@ -455,6 +455,18 @@ def test_a_preview_of_nobody(world: Any) -> None:
         show(world, "care_check_in", "u999")
 
 
+@pytest.mark.parametrize(
+    ("plan", "locale", "written"),
+    [("annual", "zh", "您的年度会员将于"), ("Annual", "en", "Annual membership ends on"),
+     ("黑金卡", "zh", "您的黑金卡将于"), ("黑金卡", "en", "黑金卡 ends on")],
+)  # fmt: skip
+def test_codes_of_plans_are_put_into_words(
+    world: Any, plan: str, locale: str, written: str
+) -> None:
+    world.change("UPDATE subscriptions SET plan = ? WHERE user_id = 'u001'", plan)
+    assert show(world, "membership_ending", "u001", locale=locale).subject.startswith(written)
+
+
 def test_who_does_not_want_tailored_messages_gets_general_ones(world: Any) -> None:
     world.change("UPDATE users SET personalisation_allowed = FALSE WHERE user_id = 'u001'")
     assert "您常看" not in show(world, "content_recommendation", "u001").text
