@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.errors import ModelError
@@ -27,6 +27,9 @@ from engine.models.trees import TreeEnsemble
 
 CHUNK_CELLS = 4_000_000
 """Rows times nodes worked on at once: some tens of megabytes."""
+
+LEAF_BLOCK = 64
+"""Leaves whose table rows are looked up at once: they stay in the processor's cache."""
 
 MAX_PLAYERS = 62
 """Of one tree: a path's failures are bits of one machine word."""
@@ -81,7 +84,8 @@ class Game:
         bit[inner] = np.left_shift(np.uint64(1), slot[which].astype(np.uint64))
         named = np.zeros((trees.trees, width), dtype=np.int64)
         named[owner, slot] = pairs % self.players
-        small = np.uint16 if width <= 16 else np.uint32 if width <= 32 else np.uint64
+        # the highest bit stays free: `PanelShares` reads it as "no player"
+        small = np.uint16 if width < 16 else np.uint32 if width < 32 else np.uint64
         return bit.astype(small), named
 
     @cached_property
@@ -172,43 +176,40 @@ class PanelShares:
             )
         self._known = np.zeros(rows, dtype=np.bool_)
         self._table = np.zeros((rows, game.players))
-        self._panel = self._compressed(game.failed(panel))  # (L, B)
+        self._panel = self._compressed(game.failed(panel)).astype(np.int64)  # (L, B)
         self._weight = _weights(widest)
 
     def of(self, values: NDArray[np.float32]) -> Floats:
         """(n, players) exact shares of each row of `values` (n, D), summing to f(x) - mean f(z)."""
         result = np.zeros((len(values), self._game.players))
-        if not len(self._offset) - 1:
-            return result
         for part in self._game.chunks(len(values)):
             failed = self._compressed(self._game.failed(values[part]))
-            index = failed + self._offset[:-1, None]
-            self._learn(index)
-            sums = torch.nn.functional.embedding_bag(
-                torch.from_numpy(np.ascontiguousarray(index.T)),
-                torch.from_numpy(self._table),
-                mode="sum",
-            )
-            result[part] = sums.numpy()
+            for start in range(0, len(failed), LEAF_BLOCK):
+                leaves = slice(start, start + LEAF_BLOCK)
+                index = failed[leaves] + self._offset[:-1][leaves, None]
+                self._learn(index, self._offset[start])
+                result[part] += self._table.take(index, axis=0).sum(axis=0)
         return result
 
-    def _compressed(self, failed: Masks) -> NDArray[np.int64]:
+    def _compressed(self, failed: Masks) -> NDArray[np.unsignedinteger[Any]]:
         """(L, n) the failures as numbers below 2 ** (players on the path)."""
-        result = np.zeros(failed.shape, dtype=np.int64)
+        widest = self._position.shape[1]
+        result = np.zeros(failed.shape, dtype=np.uint16 if widest <= 16 else np.uint32)
         one = failed.dtype.type(1)
-        for slot in range(self._position.shape[1]):
+        for slot in range(widest):
             position = self._position[:, slot, None]
-            result |= ((failed >> position) & one).astype(np.int64) << slot
+            bit = ((failed >> position) & one).astype(result.dtype)
+            result |= bit << result.dtype.type(slot)
         return result
 
-    def _learn(self, index: NDArray[np.int64]) -> None:
-        seen = np.zeros(len(self._known), dtype=np.bool_)
-        seen[index.ravel()] = True
-        rows = np.flatnonzero(seen & ~self._known)
-        step = max(1, CHUNK_CELLS // (8 * max(1, self._panel.shape[1])))
-        for start in range(0, len(rows), step):
-            self._compute(rows[start : start + step])
-        self._known[rows] = True
+    def _learn(self, index: NDArray[np.int64], first: int) -> None:
+        """Fill the rows of `index`, all of which lie at or behind row `first`."""
+        seen = np.zeros(int(index.max()) + 1 - first, dtype=np.bool_)
+        seen[index.ravel() - first] = True
+        rows = np.flatnonzero(seen & ~self._known[first : first + len(seen)]) + first
+        if len(rows):
+            self._compute(rows)
+            self._known[rows] = True
 
     def _compute(self, rows: NDArray[np.int64]) -> None:
         leaf = np.searchsorted(self._offset, rows, side="right") - 1

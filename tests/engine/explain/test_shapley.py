@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from engine.errors import ModelError
 from engine.explain.shapley import Game, PanelShares, pair_shares
 from engine.models.trees import TreeEnsemble, export
 
@@ -110,3 +111,37 @@ def test_an_ensemble_without_a_split_shares_nothing() -> None:
         game = Game(trees, np.zeros(1, int), 1)
         assert not PanelShares(game, rows).of(rows).any()
         assert not pair_shares(game, rows, rows[0]).any()
+
+
+def chain(columns: int, seed: int = 6) -> TreeEnsemble:
+    """One chain of splits, each on a column of its own: a leaf to the left, else the next split."""
+    inner = np.arange(columns) * 2
+    size = 2 * columns + 1
+    leaf = np.ones(size, bool)
+    leaf[inner] = False
+    feature = np.zeros(size, np.int32)
+    feature[inner] = np.arange(columns)
+    left, right = np.arange(size, dtype=np.int32), np.arange(size, dtype=np.int32)
+    left[inner], right[inner] = inner + 1, inner + 2
+    value = np.where(leaf, np.random.default_rng(seed).normal(size=size), 0.0)
+    return TreeEnsemble(
+        tuple(f"c{i}" for i in range(columns)), feature, np.full(size, -0.5), ~leaf, left, right,
+        value, leaf, np.array([0, size]), 0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [15, 16, 17])
+def test_a_tree_as_wide_as_a_machine_word(columns: int) -> None:
+    trees = chain(columns)
+    rows = np.random.default_rng(7).normal(size=(9, columns)).astype(np.float32)
+    game = Game(trees, np.arange(columns), columns)
+    shares = PanelShares(game, rows[:1]).of(rows)
+    assert shares == pytest.approx(pair_shares(game, rows, rows[0]), abs=1e-12)
+    difference = trees.log_odds(rows) - trees.log_odds(rows[:1])
+    assert shares.sum(axis=1) == pytest.approx(difference, abs=1e-12)
+
+
+def test_a_tree_wider_than_a_machine_word_is_refused() -> None:
+    rows = np.zeros((1, 63), np.float32)
+    with pytest.raises(ModelError, match="One tree of the model uses 63 columns"):
+        pair_shares(Game(chain(63), np.arange(63), 63), rows, rows[0])
