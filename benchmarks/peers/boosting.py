@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,15 @@ def chosen_settings(
 
 
 def lightgbm_risk(
-    train: NDArray[Any], label: NDArray[Any], test: NDArray[Any], settings: Settings
+    train: NDArray[Any],
+    label: NDArray[Any],
+    test: NDArray[Any],
+    settings: Settings,
+    *,
+    seeds: Sequence[int] = SEEDS,
 ) -> Floats:
-    """P(label = 1) on `test` (M, D): the mean of three seeds. NaN is a value like any other."""
-    risks = [_fitted(train, label, settings, seed)(test) for seed in SEEDS]
+    """P(label = 1) on `test` (M, D): the mean over `seeds`. NaN is a value like any other."""
+    risks = [_fitted(train, label, settings, seed)(test) for seed in seeds]
     return np.asarray(np.mean(risks, axis=0))
 
 

@@ -5,7 +5,7 @@ BG/NBD is the engine's own (tested against the published figures); all else is o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.peers.boosting import SMALL, lightgbm_risk
+from benchmarks.peers.boosting import SEEDS, SMALL, lightgbm_risk
 from benchmarks.peers.orders import Orders, day_number
 from benchmarks.peers.rfm import log_rfm, rfm
 from engine.models.btyd import fit_bg_nbd, purchase_history
@@ -59,7 +59,7 @@ class PeerRisks:
     risks: Mapping[str, Floats]  # (N,) each; recency is scaled days: an order, no probability
 
 
-def peer_risks(orders: Orders, protocol: Protocol) -> PeerRisks:
+def peer_risks(orders: Orders, protocol: Protocol, *, seeds: Sequence[int] = SEEDS) -> PeerRisks:
     """Every peer fitted on what was known at the test cutoff."""
     test = protocol.population(orders, protocol.test)
     recency = rfm(orders, test, protocol.test, season=False)["recency"].to_numpy(np.float64)
@@ -67,10 +67,10 @@ def peer_risks(orders: Orders, protocol: Protocol) -> PeerRisks:
         "recency": recency / (recency.max() + 1),
         "BG/NBD": _bg_nbd(orders, protocol, test),
         "logistic log-RFM": _logistic(orders, protocol, test),
-        "LightGBM RFM": _lightgbm(orders, protocol, test, season=False),
+        "LightGBM RFM": _lightgbm(orders, protocol, test, season=False, seeds=seeds),
     }
     if protocol.season:
-        risks["LightGBM RFM + season"] = _lightgbm(orders, protocol, test, season=True)
+        risks["LightGBM RFM + season"] = _lightgbm(orders, protocol, test, season=True, seeds=seeds)
     return PeerRisks(test, protocol.churned(orders, test, protocol.test), risks)
 
 
@@ -91,7 +91,12 @@ def _logistic(orders: Orders, protocol: Protocol, test: NDArray[np.int64]) -> Fl
 
 
 def _lightgbm(
-    orders: Orders, protocol: Protocol, test: NDArray[np.int64], *, season: bool
+    orders: Orders,
+    protocol: Protocol,
+    test: NDArray[np.int64],
+    *,
+    season: bool,
+    seeds: Sequence[int],
 ) -> Floats:
     frames, labels = [], []
     for cutoff in protocol.train:
@@ -103,4 +108,5 @@ def _lightgbm(
         np.concatenate(labels),
         rfm(orders, test, protocol.test, season=season).to_numpy(np.float64),
         SMALL,
+        seeds=seeds,
     )

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.harness import Row, say
-from benchmarks.peers.boosting import SMALL, lightgbm_risk
+from benchmarks.peers.boosting import SEEDS, SMALL, lightgbm_risk
 from benchmarks.peers.orders import read_orders, source_file
 from benchmarks.peers.shops import PeerRisks, Protocol, peer_risks
 from benchmarks.quality.compare import Positive, Test, compare
@@ -21,8 +21,8 @@ from benchmarks.quality.ours import (
     Frames,
     Loaded,
     Scores,
-    by_customer,
     load_mapping,
+    split,
     train_and_score,
 )
 from engine.errors import DataError
@@ -46,7 +46,8 @@ class Shop:
 def measure_shop(shop: Shop, quick: bool) -> list[Row]:
     """All figures of one shop, good or bad."""
     protocol = shop.protocol
-    peers = peer_risks(read_orders(protocol.case), protocol)
+    seeds = SEEDS[:1] if quick else SEEDS
+    peers = peer_risks(read_orders(protocol.case), protocol, seeds=seeds)
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_mapping(
             EXAMPLES / shop.example / "mapping.toml",
@@ -61,14 +62,14 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
         test = _midnight(protocol.test)
         frames = loaded.frames([*train, test])
     frames = {**frames, test: aligned(frames[test], peers)}
-    data = by_customer(frames, train, [test], seed=SEED)
+    data = split(frames, loaded.rule, train, [test], seed=SEED)
     scores = train_and_score(data, seed=SEED, max_epochs=4 if quick else 12, threads=1)
     say(f"quality: {protocol.case}: our champion is the {scores.kind}")
     compared = Test(
         peers.label,
         peers.customers,
         scores.champion,
-        rivals={**peers.risks, "LightGBM our columns": _same_columns(frames, train, test)},
+        rivals={**peers.risks, "LightGBM our columns": _same_columns(frames, train, test, seeds)},
         beside=named(scores),
         ranks_only=frozenset({"recency"}),
     )
@@ -116,12 +117,15 @@ def aligned(ours: LabelledFrame, peers: PeerRisks) -> LabelledFrame:
     return rows
 
 
-def _same_columns(frames: Frames, train: Sequence[datetime], test: datetime) -> Floats:
+def _same_columns(
+    frames: Frames, train: Sequence[datetime], test: datetime, seeds: Sequence[int]
+) -> Floats:
     return lightgbm_risk(
         np.concatenate([frames[c].frame.values for c in train]),
         np.concatenate([frames[c].label for c in train]),
         frames[test].frame.values,
         SMALL,
+        seeds=seeds,
     )
 
 
