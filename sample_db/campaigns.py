@@ -40,13 +40,13 @@ class Campaign:
 
 
 CAMPAIGNS = (
-    Campaign("care-trial", 47, "care_check_in", "everyone", 0.5, share=0.9),
+    Campaign("care-trial", 47, "care_check_in", "everyone", 0.5, share=0.85),
     Campaign("failed-charges-1", 42, "payment_failed", "failed_charge", TARGETED_HOLDOUT),
     Campaign("ending-1", 38, "membership_ending", "ending", TARGETED_HOLDOUT),
-    Campaign("recommendation-trial", 34, "content_recommendation", "everyone", 0.5, share=0.9),
+    Campaign("recommendation-trial", 34, "content_recommendation", "everyone", 0.5, share=0.85),
     Campaign("failed-charges-2", 30, "payment_failed", "failed_charge", TARGETED_HOLDOUT),
     Campaign("unused-value-push", 27, "unused_value", "quiet", TARGETED_HOLDOUT, share=0.5),
-    Campaign("discount-trial", 22, "discount", "everyone", 0.5, 20.0, share=0.9),
+    Campaign("discount-trial", 22, "discount", "everyone", 0.5, 20.0, share=0.85),
     Campaign("failed-charges-3", 18, "payment_failed", "failed_charge", TARGETED_HOLDOUT),
     Campaign("ending-2", 16, "membership_ending", "ending", TARGETED_HOLDOUT),
     Campaign("quiet-discount", 14, "discount", "quiet", TARGETED_HOLDOUT, 30.0, share=0.4),

@@ -23,6 +23,14 @@ TRAIN_CUTOFFS, EVERY_DAYS, TEST_CUTOFFS = 10, 14, 2
 LABEL_DAYS = 35  # lead + horizon: also the embargo
 OFFER_SHARE = 0.30  # the discount given to the highest risks, off one renewal
 TAKE_UP = 0.80  # of members with the offer who stay and renew within it
+ANSWERS = {  # the cause that each template is written for
+    "care_check_in": "fading_use",
+    "unused_value": "unused_value",
+    "content_recommendation": "content_exhausted",
+    "payment_failed": "payment_failure",
+    "discount": "price",
+    "membership_ending": "term_ending",
+}
 CONTACT_COST = 0.10  # CNY an e-mail, with its part of the staff
 VALUE_MONTHS = 6  # margin of a retained member is counted for so long
 MARGIN = 0.6  # of the membership price
@@ -48,12 +56,9 @@ def measure(folder: Path) -> list[Measure]:
     """All figures of the generated world in `folder`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
-        connection.execute(CLEAN.format(d=str(folder).replace("'", "''")))
-        return [
-            *_risk(connection, folder),
-            *_contact(connection, folder),
-            *_log(connection, folder),
-        ]
+        connection.execute("SET VARIABLE folder = ?", [str(folder)])
+        connection.execute(_sql("check_clean"))
+        return [*_risk(connection), *_contact(connection), *_log(connection)]
 
 
 def roc_auc(label: Ints, score: Doubles) -> float:
@@ -150,7 +155,13 @@ def _contact(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
         ).fetchall()[0]
         out.append(Measure(f"retained by {template}, points, all", mean))
         out.append(Measure(f"retained by {template}, points, sleeping dogs", dogs, high=0.0))
+        matched = connection.execute(
+            f"SELECT 100 * avg(p_nothing - p_{template}) FROM truth_effects "
+            "JOIN truth_hazard USING (user_id, cutoff) "
+            f"WHERE NOT sleeping_dog AND share_{ANSWERS[template]} > 0.5 AND p_nothing > 0.1"
+        ).fetchall()[0][0]
         out.append(Measure(f"retained by {template}, points, others", others, low=0.0))
+        out.append(Measure(f"retained by {template}, points, its cause", matched, low=0.0))
     dogs = connection.execute("SELECT avg(sleeping_dog::INT) FROM truth_effects").fetchall()[0][0]
     out.append(Measure("share of sleeping dogs among the eligible", dogs, 0.05, 0.15))
     money = connection.execute(

@@ -64,8 +64,9 @@ def live(people: People, calendar: Calendar, seed: int, mechanism: Mechanism) ->
         name: weekly(kind)
         for name, kind in {
             "use": np.float32, "busy": np.float32, "away": np.bool_, "interest": np.float32,
-            "used_up": np.float32, "backlog": np.float32, "troubled": np.bool_, "trouble_begins": np.bool_,
-            "near_end": np.bool_, "member": np.bool_, "price_shock": np.float32,
+            "used_up": np.float32, "backlog": np.float32, "troubled": np.bool_,
+            "trouble_begins": np.bool_, "near_end": np.bool_, "member": np.bool_,
+            "price_shock": np.float32,
         }.items()
     }  # fmt: skip
     active = np.zeros((weeks, 7, users), dtype=np.bool_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -294,9 +293,11 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None
 
 
 def _publish(folder: Path, out: Path) -> None:
-    """Move every finished file into place; a crash before this point leaves `out` as it was."""
+    """Move every finished file into place, the mapping last: where it stands, all is there."""
     (out / "truth").mkdir(exist_ok=True)
-    for made in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with made.open("rb") as handle:
+    made = [path for path in folder.rglob("*") if path.is_file()]
+    (out / "mapping.toml").unlink(missing_ok=True)
+    for path in sorted(made, key=lambda path: (path.name == "mapping.toml", path)):
+        with path.open("rb") as handle:
             os.fsync(handle.fileno())
-        shutil.move(made, out / made.relative_to(folder))
+        path.replace(out / path.relative_to(folder))
