@@ -79,6 +79,14 @@ class Client:
         }
 
 
+def everything(client: Client) -> list[list[Any]]:
+    """All rows of the tables that tests fill, sorted."""
+    return [
+        client.rows(f"SELECT * FROM {table} ORDER BY ALL")
+        for table in ("users", "events", "payments", "quarantine", "load_run")
+    ]
+
+
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
     """Two users with an event each, not yet loaded."""

@@ -11,18 +11,11 @@ import pytest
 
 from engine.data import load as loading
 from engine.data.summary import churn_rule, fingerprint, last_report, summary
-from engine.errors import DataError, RetentionError, UsageError
+from engine.errors import DataError
 from engine.store.lease import lease
 from engine.timeline import ChurnRule
 from engine.types import TableLoad
-from tests.engine.data.conftest import EVENTS, NOW, TABLES, USERS, Client
-
-
-def everything(client: Client) -> list[list[tuple[object, ...]]]:
-    return [
-        client.rows(f"SELECT * FROM {table} ORDER BY ALL")
-        for table in ("users", "events", "payments", "quarantine", "load_run")
-    ]
+from tests.engine.data.conftest import EVENTS, NOW, TABLES, USERS, Client, everything
 
 
 def test_two_tables_are_loaded_and_summed_up(client: Client) -> None:
@@ -180,6 +173,59 @@ def test_times_without_an_offset_are_in_the_source_time_zone(client: Client) -> 
     ]
 
 
+def test_typed_times_follow_the_same_rule(client: Client) -> None:
+    with duckdb.connect(str(client.folder / "log.duckdb")) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            "CREATE TABLE log AS SELECT 'u1' AS user_id, 'k' AS kind, "
+            "TIMESTAMP '2026-01-05 08:00:00' AS naive, DATE '2026-01-05' AS day, "
+            "TIMESTAMPTZ '2026-01-05 08:00:00+00' AS instant, "
+            "make_timestamp_ns(1767600000000000000) AS fine, 1767600000 AS seconds"
+        )
+    expected = {  # 2026-01-05 08:00 in Shanghai is midnight in Greenwich
+        "naive": datetime(2026, 1, 5, 0),
+        "day": datetime(2026, 1, 4, 16),
+        "instant": datetime(2026, 1, 5, 8),
+        "fine": datetime(2026, 1, 5, 0),
+        "to_timestamp(seconds)": datetime(2026, 1, 5, 8),
+    }
+    for expression, instant in expected.items():
+        client.map(
+            '[tables.users]\nsource = "users.csv"\n'
+            '[tables.events]\nsource = "log.duckdb"\ntable = "log"\n'
+            f'[tables.events.columns]\noccurred_at = "{expression}"\n',
+            business='source_timezone = "Asia/Shanghai"\n',
+        )
+        client.load()
+        assert client.rows("SELECT occurred_at FROM events") == [(instant,)], expression
+
+
+def test_a_given_label_needs_no_facts(client: Client) -> None:
+    client.write("outcomes.csv", "user_id,label\nu1,1\nu2,0\n")
+    client.map(
+        '[tables.users]\nsource = "users.csv"\n[tables.outcomes]\nsource = "outcomes.csv"\n',
+        rule="label",
+    )
+    report = client.load()
+    assert report.as_of == datetime(2026, 3, 2)  # without a time axis: the midnight after NOW
+    assert client.rows("SELECT * FROM outcomes ORDER BY user_id") == [
+        ("u1", 1, None),
+        ("u2", 0, None),
+    ]
+
+
+def test_history_begins_with_the_table_that_the_rule_reads(client: Client) -> None:
+    client.write("p.csv", "user_id,occurred_at,amount,status\nu1,2025-01-01,5,succeeded\n")
+    payments = TABLES + '[tables.payments]\nsource = "p.csv"\n'
+    for rule, first_at in (
+        ("inactive", datetime(2026, 1, 5, 8)),
+        ("no_payment", datetime(2025, 1, 1)),
+    ):
+        client.map(payments, rule=rule)
+        client.load()
+        assert client.rows("SELECT first_at FROM load_run") == [(first_at,)]
+
+
 def test_expressions_where_and_translation(client: Client) -> None:
     client.write(
         "orders.csv",
@@ -231,127 +277,6 @@ def test_nested_columns_become_json(client: Client) -> None:
     )
     client.load()
     assert client.rows("SELECT attributes FROM users WHERE user_id = 'u1'") == [('{"tier":"Ann"}',)]
-
-
-FAILURES = {
-    "no users": ({"users.csv": "user_id\n"}, "the source of users has no rows. No user"),
-    "no events": (
-        {"events.csv": EVENTS.splitlines()[0] + "\n"},
-        'the source of events has no rows. The churn rule "inactive" reads this table. '
-        "The old data are untouched",
-    ),
-    "only unfit events": (
-        {"events.csv": EVENTS.splitlines()[0] + "\ne1,nobody,2026-01-01,k,1\n"},
-        "none of the 1 rows of events could be kept; the most frequent reason is orphan_user",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FAILURES)
-def test_unusable_data_leave_the_old_in_place(client: Client, name: str) -> None:
-    client.load()
-    before = everything(client)
-    files, sentence = FAILURES[name]
-    for file, text in files.items():
-        client.write(file, text)
-    with pytest.raises(DataError) as raised:
-        client.load()
-    assert sentence in str(raised.value)
-    assert everything(client) == before
-    assert sorted(path.name for path in client.folder.iterdir()) == [
-        "behaviour.duckdb",
-        "events.csv",
-        "mapping.toml",
-        "users.csv",
-    ]
-
-
-def test_a_rule_whose_table_is_not_mapped(client: Client) -> None:
-    client.map(rule="no_payment")
-    with pytest.raises(DataError, match=r"the mapping has no \[tables.payments\]"):
-        client.load()
-
-
-@pytest.mark.parametrize(
-    ("tables", "error", "sentence"),
-    [
-        (
-            '[tables.users]\nsource = "users.csv"\n[tables.users.columns]\nname = "nme"\n',
-            DataError,
-            r"\[tables.users.columns\] name = 'nme' cannot be evaluated: .*\"nme\" not found.*"
-            r"has the columns user_id, signed_up_at, name, email. Did you mean 'name'\?",
-        ),
-        (
-            '[tables.users]\nsource = "events.csv"\n[tables.events]\nsource = "users.csv"\n',
-            DataError,
-            r"\[tables.events\] does not say what occurred_at is. users.csv has the columns "
-            r"user_id, .* Add to \[tables.events.columns\]: occurred_at = ",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\nwhere = "nope = 1"\n',
-            DataError,
-            r"\[tables.users\] cannot be evaluated: .*nope",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\nquery = "DROP TABLE users"\n',
-            DataError,
-            r"\[tables.users\] query must be one SELECT. Write SELECT … FROM source …",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\nquery = "SELECT 1; SELECT 2"\n',
-            DataError,
-            r"\[tables.users\] query must be one SELECT",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\nquery = "SELEC 1"\n',
-            DataError,
-            r"\[tables.users\] query is not SQL: Parser Error",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\n'
-            '[tables.users.columns]\nname = "1) ; SELECT (2"\n',
-            DataError,
-            r"\[tables.users.columns\] name must be one SELECT",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\n[tables.users.columns]\nname = "1), (2"\n',
-            DataError,
-            r"\[tables.users.columns\] name must be one expression",
-        ),
-        (
-            '[tables.users]\nsource = "users.csv"\n[tables.users.columns]\nsigned_up_at = "42"\n',
-            DataError,
-            r"\[tables.users.columns\] signed_up_at = '42' is a INTEGER. A TIMESTAMP is expected. "
-            r"Convert it; seconds since 1970: to_timestamp",
-        ),
-        ('[tables.users]\nsource = "u.json"\n', UsageError, "u.json is no source that can be"),
-    ],
-)
-def test_a_wrong_mapping_is_one_sentence(
-    client: Client, tables: str, error: type[RetentionError], sentence: str
-) -> None:
-    client.map(tables)
-    with pytest.raises(error, match=sentence):
-        client.load()
-    assert not client.database.exists()
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * FROM read_csv('secret.csv')",
-        "SELECT * FROM 'secret.csv'",
-        "SELECT content FROM read_text('secret.csv')",
-        "SELECT * FROM glob('*')",
-        "FROM query('SELECT * FROM read_text(''secret.csv'')')",
-    ],
-)
-def test_a_mapping_reads_nothing_but_its_sources(client: Client, query: str) -> None:
-    client.write("secret.csv", "user_id\nspy\n")
-    query = query.replace("secret.csv", str(client.folder / "secret.csv"))
-    client.map(f'[tables.users]\nsource = "users.csv"\nquery = """{query}"""\n')
-    with pytest.raises(DataError, match="cannot be evaluated: "):
-        client.load()
 
 
 def test_a_stop_in_the_middle_leaves_the_old_data(
