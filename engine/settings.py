@@ -21,6 +21,9 @@ from engine.errors import UsageError
 
 FILE_NAME = "retention.toml"
 
+FEW = 8
+"""So many keys are listed beside the nearest one; more would bury it."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -224,7 +227,7 @@ def unknown_key(path: Path, text: str, location: Sequence[str], known: Iterable[
     return UsageError(
         "unknown_key",
         f"{path}, line {line_of(text, location)}: {'.'.join(location)} is not known",
-        why=f"The keys here are {', '.join(known)}" if known else "",
+        why=f"The keys here are {', '.join(known)}" if not near or len(known) <= FEW else "",
         next_step=f"Did you mean {near!r}?" if near else "Remove it",
     )
 
