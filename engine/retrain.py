@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.summary import churn_rule, summary
+from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
@@ -18,7 +18,6 @@ from engine.features.frame import LabelledFrame, concatenate
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
-from engine.scoring import nothing_loaded
 from engine.settings import Settings
 from engine.store.lease import lease
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.summary import churn_rule, summary
+from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.errors import DataError, StateError
 from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
@@ -95,15 +95,6 @@ def score(
     )
     progress("done", 1.0)
     return kept
-
-
-def nothing_loaded() -> DataError:
-    """The workspace has no behaviour data."""
-    return DataError(
-        "nothing_loaded",
-        "No behaviour data is loaded in this workspace",
-        next_step="Run `retention load` with a mapping, or `retention demo` for the sample",
-    )
 
 
 def band_of(risk: float, settings: RiskSettings) -> Band:

@@ -81,3 +81,12 @@ def _loaded(connection: duckdb.DuckDBPyConnection) -> bool:
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
+
+
+def nothing_loaded() -> DataError:
+    """The workspace has no behaviour data."""
+    return DataError(
+        "nothing_loaded",
+        "No behaviour data is loaded in this workspace",
+        next_step="Run `retention load` with a mapping, or `retention demo` for the sample",
+    )

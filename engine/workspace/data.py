@@ -8,9 +8,8 @@ from pathlib import Path
 
 from engine.data import load as loading
 from engine.data import quality
-from engine.data.summary import summary
+from engine.data.summary import nothing_loaded, summary
 from engine.places import Places
-from engine.scoring import nothing_loaded
 from engine.settings import Settings
 from engine.store.lease import lease
 from engine.types import DataSummary, LoadReport, QualityReport
