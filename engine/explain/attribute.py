@@ -34,6 +34,9 @@ SEQUENCE = "sequence"
 PANEL_SIZE = 8
 """Panel users compared with, of each segment."""
 
+NEARLY = 0.3
+"""Of the hardest pull in a group: a column above it may speak for the group."""
+
 Floats = NDArray[np.float64]
 
 
@@ -79,15 +82,18 @@ def attribute(
     frame: FeatureFrame,
     groups: Mapping[str, str],
     *,
+    directions: Mapping[str, int] | None = None,
     panel_size: int = PANEL_SIZE,
 ) -> Attribution:
     """What every group adds to each user's log-odds against retained users of the same segment.
 
     `groups` maps every column of the model to its group; a model with a net has the group
     `sequence` besides. `panel_size` panel users a segment are compared with: more of them steady
-    the baseline and cost the net in proportion. The column that speaks for a group is the one with
-    the largest contribution in the direction of the group's; for trees that is its Shapley value,
-    columns as players, against the median retained user.
+    the baseline and cost the net in proportion. The column that speaks for a group is one with a
+    large contribution in the direction of the group's (for trees its Shapley value, columns as
+    players, against the median retained user), if possible one that differs from the median
+    in its usual direction: `directions` maps a column to +1 (a higher value usually raises the
+    risk), -1 or 0.
 
     Raises `ModelError` for a column without a group and for a frame with other columns.
     """
@@ -102,6 +108,8 @@ def attribute(
             )
     order = [*sorted({groups[column] for column in model.columns}), SEQUENCE]
     group_of = np.array([order.index(groups[column]) for column in model.columns])
+    usual = directions or {}
+    direction = np.array([usual.get(column, 0) for column in model.columns], dtype=np.int64)
     explainers = _explainers(model, frame, group_of, len(order))
     shape = (len(frame), len(order))
     contributions, baseline = np.zeros(shape), np.zeros(len(frame))
@@ -115,7 +123,8 @@ def attribute(
         contributions[rows] = scale * np.mean([part.groups for part in parts], axis=0)
         baseline[rows] = scale * np.mean([part.baseline for part in parts]) + shift
         columns = np.mean([part.columns for part in parts], axis=0)
-        leading[rows] = _leading(columns, contributions[rows], group_of)
+        above = finite(frame.values[rows]) - peers.median
+        leading[rows] = _leading(columns, contributions[rows], group_of, above, direction)
     log_odds = model.predict(frame).log_odds
     has_net = any(component.kind == "churn_net" for component in model.components)
     used = np.append(np.any(contributions[:, :-1] != 0, axis=0), has_net)
@@ -150,15 +159,32 @@ def _peers(model: RiskModel, segment: str, size: int) -> _Peers:
 
 
 def _leading(
-    columns: Floats, contributions: Floats, group_of: NDArray[np.int64]
+    columns: Floats,
+    contributions: Floats,
+    group_of: NDArray[np.int64],
+    above: NDArray[np.float32],
+    direction: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """(n, G) the column with the largest contribution in the direction of its group's."""
+    """(n, G) the column that speaks for each group.
+
+    `above` (n, D) is the value minus the median of retained users, `direction` (D,) the usual
+    effect of a higher value. Among the columns that pull the group's way nearly as hard as the
+    hardest, one is preferred whose value differs from the median in the way its words suggest:
+    "0; users who stayed: 0" tells nobody anything.
+    """
     leading = np.full(contributions.shape, -1, dtype=np.int64)
+    differs = np.isnan(above) | (np.abs(above) > 1e-6)
     for group in range(contributions.shape[1]):
         own = np.flatnonzero(group_of == group)
-        if len(own):
-            toward = columns[:, own] * np.where(contributions[:, [group]] < 0, -1, 1)
-            leading[:, group] = own[np.argmax(toward, axis=1)]
+        if not len(own):
+            continue
+        sign = np.where(contributions[:, [group]] < 0, -1, 1)
+        toward = columns[:, own] * sign
+        expected = np.sign(np.nan_to_num(above[:, own])) * direction[own] * sign >= 0
+        strong = toward >= NEARLY * toward.max(axis=1, keepdims=True)
+        rank = 4 * strong + 2 * differs[:, own] + 1 * (differs[:, own] & expected)
+        best = np.where(rank == rank.max(axis=1, keepdims=True), toward, -np.inf)
+        leading[:, group] = own[np.argmax(best, axis=1)]
     return leading
 
 

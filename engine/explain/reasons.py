@@ -45,7 +45,8 @@ def explain(
                 next_step="Train a model on the present features",
             )
     groups = {name: by_name[name].group for name in model.columns}
-    shares = attribute(model, frame, groups, panel_size=panel_size)
+    directions = {name: by_name[name].direction for name in model.columns}
+    shares = attribute(model, frame, groups, directions=directions, panel_size=panel_size)
     writer = _Writer(model, frame, shares, by_name, currency)
     risk = sigmoid(shares.log_odds)
     cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)

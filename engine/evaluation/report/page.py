@@ -37,6 +37,7 @@ _TEXTS: Mapping[str, Words] = {
     "made": Words("生成时间（UTC）", "Made (UTC)"),
     "cutoffs": Words("测试截止时刻", "Test cutoffs"),
     "metric": Words("指标", "Metric"),
+    "colon": Words("：", ": "),
     "at_capacity": Words(
         "* 以触达容量为界：风险最高、运营能触达的那部分用户视为预测流失。",
         "* At the capacity cut: the users with the highest risk whom operations can contact count "

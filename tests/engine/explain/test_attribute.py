@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ModelError
-from engine.explain.attribute import SEQUENCE, attribute
+from engine.explain.attribute import SEQUENCE, _leading, attribute
 from engine.models.panel import Panel
 
 GROUPS = {"idle": "fading_use", "visits": "fading_use", "price": "price", "unused": "unused_value"}
@@ -135,6 +135,30 @@ def test_an_unknown_segment_is_compared_with_everyone(world) -> None:  # type: i
     assert found.baseline_log_odds == pytest.approx(
         world.trees.predict(peers).log_odds.mean(), abs=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("pulls", "above", "directions", "speaker"),
+    [
+        ([0.5, 0.4, 0.1], [1, 1, 1], [0, 0, 0], 0),  # the hardest pull
+        ([0.5, 0.4, 0.1], [0, 1, 1], [0, 0, 0], 1),  # not one that equals the median
+        ([0.5, 0.4, 0.1], [1, 1, 1], [-1, 1, 1], 1),  # nor one that reads the wrong way round
+        ([0.5, 0.1, 0.1], [1, 1, 1], [-1, 1, 1], 0),  # unless the others hardly pull
+        ([0.5, 0.4, 0.1], [0, 0, 0], [1, 1, 1], 0),
+        ([-0.5, 0.4, 0.1], [1, 1, 1], [0, 0, 0], 1),  # only pulls of the group's own sign
+        ([0.5, 0.4, 0.1], [np.nan, 1, 1], [1, 1, 1], 0),  # a missing value says something
+    ],
+)
+def test_who_speaks_for_a_group(
+    pulls: list[float], above: list[float], directions: list[int], speaker: int
+) -> None:
+    group = np.zeros(3, int)
+    for sign in (1, -1):
+        leading = _leading(
+            sign * np.array([pulls]), np.array([[sign * 0.7]]), group,
+            np.array([above], np.float32), sign * np.array(directions),
+        )  # fmt: skip
+        assert leading[0, 0] == speaker
 
 
 def test_nobody_to_explain(world) -> None:  # type: ignore[no-untyped-def]
