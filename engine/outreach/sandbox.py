@@ -8,6 +8,7 @@ template is read, so a template can neither run code nor grow without bound.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -218,8 +219,15 @@ def _with_locale(function: Any) -> Any:
     return pass_context(function)
 
 
-def _babel_locale(context: Any) -> str:
-    return "zh_CN" if context["locale"] == "zh" else "en"
+def _babel_locale(context: Any) -> Any:
+    return _locale("zh_CN" if context["locale"] == "zh" else "en")
+
+
+@functools.cache
+def _locale(name: str) -> Any:
+    from babel import Locale
+
+    return Locale.parse(name)
 
 
 def _day(context: Any, value: date) -> str:

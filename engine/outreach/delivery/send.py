@@ -19,9 +19,10 @@ from engine.errors import StateError, StorageError
 from engine.outreach import audit
 from engine.outreach.context import Facts, facts, restored
 from engine.outreach.guardrails import AT_SENDING, Case, History, first_stop, histories
-from engine.outreach.interventions import Step, record
+from engine.outreach.interventions import Step, advance, record, standing_of
 from engine.outreach.message import Envelope, build, message_id
 from engine.outreach.plans import plan_event, plan_of
+from engine.outreach.rows import insert_rows
 from engine.outreach.templates import TemplateLibrary
 from engine.settings import Settings
 from engine.store.lease import lease
@@ -100,9 +101,14 @@ def send(
         batch = rows[start : start + BATCH]
         with lease(ledger, write=True) as connection:
             past = histories(connection, [row.user_id for row in batch])
-            for row in batch:
-                person, history = people.get(row.user_id), past.get(row.user_id, History())
-                counts[_one(connection, row, person, history, run)] += 1
+            desk = _Desk(connection, [row.intervention_id for row in batch], run)
+            try:
+                for row in batch:
+                    person, history = people.get(row.user_id), past.get(row.user_id, History())
+                    counts[_one(desk, row, person, history, run)] += 1
+            finally:
+                # A lease rolls back when it is left by an error: what happened must stay said.
+                desk.commit()
     with lease(ledger, write=True) as connection:
         unknown = _finish(connection, plan_id, counts, operator, now)
     return SendReport(
@@ -158,19 +164,36 @@ def _begin(
     return not_after, int(already)
 
 
-def _one(
-    connection: duckdb.DuckDBPyConnection,
-    row: _Row,
-    person: Facts | None,
-    history: History,
-    run: _Run,
-) -> str:
+class _Desk:
+    """The steps of one batch, on their way to the ledger."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, ids: Sequence[str], run: _Run
+    ) -> None:
+        self._connection = connection
+        self._standing = standing_of(connection, ids)
+        self._run = run
+        self._rows: list[dict[str, object]] = []
+
+    def say(self, step: Step) -> str:
+        """Note a step; returns its status."""
+        run = self._run
+        self._rows.append(advance(self._standing, step, operator=run.operator, now=run.now))
+        return step.status
+
+    def commit(self) -> None:
+        """Make all that was said so far durable."""
+        insert_rows(self._connection, "delivery_event", self._rows)
+        self._rows.clear()
+        self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN")
+
+
+def _one(desk: _Desk, row: _Row, person: Facts | None, history: History, run: _Run) -> str:
     """Send or stop one message; returns the status that it reached."""
 
     def step(status: str, reason: str = "", sha256: str | None = None, mail: str = "") -> str:
-        reached = Step(row.intervention_id, status, reason, sha256, mail or None)
-        record(connection, [reached], operator=run.operator, now=run.now)
-        return status
+        return desk.say(Step(row.intervention_id, status, reason, sha256, mail or None))
 
     if run.now > run.not_after:
         return step("expired", f"after {run.not_after:%Y-%m-%d %H:%M} UTC")
@@ -185,23 +208,19 @@ def _one(
     envelope = Envelope(row.intervention_id, person.name, person.email or "", row.marketing)
     raw = build(rendered, envelope, run.settings, now=run.now)
     mail = message_id(row.intervention_id, run.settings)
-    step("sending", "", rendered.sha256, mail)
+    step("sending", mail=mail)
     # Said before it is done: after a crash in between, this row cannot be taken for unsent.
-    connection.execute("COMMIT")
-    connection.execute("BEGIN")
+    desk.commit()
     try:
         run.delivery.deliver(row.intervention_id, raw)
     except StorageError as error:
         if run.delivery.produced(row.intervention_id):
-            step("sent", "", rendered.sha256, mail)
+            step("sent", mail=mail)
         else:
             # It certainly did not leave, so the next call may try it again.
-            step("approved", error.what, rendered.sha256)
-        # The lease rolls back when it is left by an error: what happened must stay said.
-        connection.execute("COMMIT")
-        connection.execute("BEGIN")
+            step("approved", error.what)
         raise
-    return step("sent", "", rendered.sha256, mail)
+    return step("sent", mail=mail)
 
 
 def _render(row: _Row, person: Facts, run: _Run) -> RenderedMessage:
