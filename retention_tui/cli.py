@@ -5,7 +5,9 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 retryable, 130 interr
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -154,11 +156,25 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("Interrupted; nothing was half-written.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # `retention rank | head` closed the pipe: that is its right, not our failure.
-        sys.stdout = None  # type: ignore[assignment]
-        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: people do not read tracebacks
+        print(_unforeseen(error), file=sys.stderr)
+        return 1
     return status if isinstance(status, int) else 0
+
+
+def _unforeseen(error: Exception) -> str:
+    """One sentence about a fault of ours; the traceback goes into a log file."""
+    from platformdirs import user_log_path
+
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    trace = "".join(traceback.format_exception(error))
+    path = user_log_path("retention") / f"cli-{os.getpid()}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(trace, "utf-8")
+    except OSError:
+        return f"An unforeseen fault: {what}. Please report it with these lines:\n{trace}"
+    return f"An unforeseen fault: {what}. Please report it with the file {path}."
 
 
 def main() -> None:
