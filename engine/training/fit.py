@@ -33,7 +33,7 @@ class FitConfig:
     """How the net is trained."""
 
     max_epochs: int = 12
-    patience: int = 3  # epochs without a lower validation loss
+    patience: int = 2  # epochs without a lower validation loss
     batch: int = 512
     least_steps: int = 60  # an epoch of a small data set has smaller batches, to have this many
     rows_per_epoch: int = 40_000  # a fresh random subset each epoch when there are more rows
