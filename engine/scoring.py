@@ -235,10 +235,15 @@ _SCORE_COLUMNS = (
 )
 
 
+ACTIONABLE_GROUPS = {spec.group for spec in SPECS if spec.actionable} | {"sequence"}
+"""Groups that an operator can do something about: one of them heads the list's row."""
+
+
 def _headline(explanation: Explanation) -> tuple[str, str, str]:
-    """Group and words of the first reason that raises the risk; of the first one otherwise."""
+    """Group and words of the first reason that raises the risk, one to act on where there is one."""
     raising = [reason for reason in explanation.reasons if reason.contribution > 0]
-    reason = (raising or list(explanation.reasons))[0]
+    actionable = [reason for reason in raising if reason.group in ACTIONABLE_GROUPS]
+    reason = (actionable or raising or list(explanation.reasons))[0]
     return reason.group, reason.words.zh, reason.words.en
 
 

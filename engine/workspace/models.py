@@ -97,7 +97,15 @@ class Models:
             )
         again = remeasure(self._places, self._settings, champion)
         if report is not None:
-            from engine.evaluation.report.html import write_report
+            from engine.evaluation.curves import curves
+            from engine.evaluation.report import write_report
 
-            write_report(report, champion, again.label, again.risk)
+            write_report(
+                report,
+                (again.metrics, *champion.peers),
+                {again.metrics.model: curves(again.label, again.risk)},
+                language=self._settings.workspace.language,
+                made_at=self._clock(),
+                verdict=champion.verdict,
+            )
         return again.metrics
