@@ -64,7 +64,9 @@ def spoil(
         where = "rowid IN (SELECT n FROM picked)"
         if dirt.in_place:
             what, column = dirt.change.rsplit(" AS ", 1)
-            where += f" AND {column} IS NOT NULL"
+            # A row with a twin would be put aside or kept by chance: leave it clean.
+            single = f"SELECT {key} FROM {dirt.table} GROUP BY ALL HAVING count(*) = 1"
+            where += f" AND {column} IS NOT NULL AND {key} IN ({single})"
             rows = int(
                 connection.execute(f"SELECT count(*) FROM {dirt.table} WHERE {where}").fetchall()[
                     0
