@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from engine.errors import RetentionError
-from engine.types import ExportFormat, ExportKind, ModelCard, PlanRequest, RankQuery
+from engine.types import ExportFormat, ExportKind, ModelCard, PlanRequest, RankQuery, Words
 from retention_tui import flows
 from retention_tui.actions import bindings
 from retention_tui.client import EngineClient, EngineCrash, WorkspaceFacts
@@ -73,6 +73,7 @@ class RetentionApp(App[None], inherit_bindings=False):
         self.clock = clock
         self.data_version = 0
         """Counts changes of the stored facts; a screen that returns reads again if it moved."""
+        self.titles: Mapping[str, Words] = {}
         self.animation_level = "none"
         jobs.listener = self._job_changed
 
@@ -96,6 +97,11 @@ class RetentionApp(App[None], inherit_bindings=False):
     @property
     def job_running(self) -> bool:
         return self.job is not None and self.job.running
+
+    def template_title(self, template_id: str) -> str:
+        """The title of a template; its id while the titles are not here, or when it is gone."""
+        words = self.titles.get(template_id)
+        return template_id if words is None else words.pick(current_language())
 
     def say(self, text: str) -> None:
         """A toast; `text` is data, never markup."""
@@ -156,8 +162,11 @@ class RetentionApp(App[None], inherit_bindings=False):
             return
         try:
             self.facts = await self.client.facts()
+            templates = await self.client.templates()
         except RetentionError:
             return  # the screen in front asks the same workspace and says what is wrong
+        self.titles = {one.template_id: one.title for one in templates}
+        self._tell()
 
     # --- changes ---------------------------------------------------------------------------
 

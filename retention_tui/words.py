@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.types import Band
 from retention_tui.i18n import N_, t
+from retention_tui.i18n.formats import ABSENT
 
 _BANDS = {
     Band.LOW: N_("low"),
@@ -67,6 +68,21 @@ _NAMES = {
     "favourite": N_("favourite"),
     "share": N_("share"),
     "download": N_("download"),
+    "app_open": N_("opened the app"),
+    "lesson_started": N_("began a lesson"),
+    "lesson_finished": N_("finished a lesson"),
+    "audio_played": N_("listened"),
+    "column_read": N_("read a column"),
+    "purchase_viewed": N_("looked at a purchase"),
+    "note_written": N_("wrote a note"),
+    "live_joined": N_("joined a live session"),
+    "login_failed": N_("login failed"),
+    "cancel_page_viewed": N_("looked at cancelling"),
+    # plans
+    "monthly": N_("monthly"),
+    "quarterly": N_("quarterly"),
+    "annual": N_("annual"),
+    "none": ABSENT,
     # verdicts on effects
     "works": N_("works"),
     "hurts": N_("hurts"),
@@ -77,6 +93,11 @@ _NAMES = {
 def band_word(band: Band) -> str:
     """The word of a band: it always stands beside the number, colour only repeats it."""
     return t(_BANDS[band])
+
+
+def plan_name(identifier: str) -> str:
+    """The word for a plan, which is also the segment that a user is compared within."""
+    return t(N_("no plan")) if identifier == "none" else name(identifier)
 
 
 def name(identifier: str) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from retention_tui.i18n import current_language, t, tn
 
+SMALL_SUM = 10
 ABSENT = "-"
 """What a cell shows for a fact that is not known."""
 
@@ -35,11 +36,12 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def money(value: float | None, currency: str) -> str:
-    """An amount in whole units of `currency` (ISO 4217) with the symbol of the language's habit."""
+    """An amount of `currency` (ISO 4217): in whole units, small sums to the cent."""
     if value is None or not math.isfinite(value):
         return ABSENT
-    whole = round(value)
-    return f"{'-' if whole < 0 else ''}{_symbol(currency, current_language())}{abs(whole):,}"
+    digits = 2 if 0 < abs(value) < SMALL_SUM and value != round(value) else 0
+    amount = f"{_symbol(currency, current_language())}{abs(value):,.{digits}f}"
+    return f"-{amount}" if value < 0 else amount
 
 
 @cache

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from retention_tui.actions import bindings, key_name, of_scope
 from retention_tui.i18n import t
+from retention_tui.widgets.action_line import ActionLine, key_and_label
 
 Result = TypeVar("Result")
 
@@ -30,7 +31,7 @@ class Dialog(ModalScreen[Result]):
         with Vertical(id="box"):
             yield Static(Content(self._title), id="dialog-title")
             yield from self.body()
-            yield Static(self._keys(), id="dialog-keys")
+            yield ActionLine(self._keys(), id="dialog-keys")
 
     def body(self) -> ComposeResult:
         """The widgets between title and keys."""
@@ -46,13 +47,8 @@ class Dialog(ModalScreen[Result]):
         for spec in of_scope("dialog"):
             label = own.get(spec.name, t(spec.label))
             if label:
-                parts.append(
-                    Content.from_markup(
-                        f"[@click=screen.{spec.name}] [$text-accent bold]$key[/] $label [/]",
-                        key=" ".join(key_name(key) for key in spec.keys),
-                        label=label,
-                    )
-                )
+                keys = " ".join(key_name(key) for key in spec.keys)
+                parts.append(key_and_label(keys, label, f"screen.{spec.name}"))
         return Content("  ").join(parts)
 
     def action_yes(self) -> None:

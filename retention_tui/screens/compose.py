@@ -135,7 +135,9 @@ class ComposeScreen(DataScreen):
         shown = t("shown: {name} ({index} of {total})", name=clip(name or user_id, NAME_CELLS),
                   index=self._shown + 1, total=len(self.targets))  # fmt: skip
         self.query_one("#whom", Static).update(
-            Content.from_markup("[bold]$many[/]  [$text-muted]$shown[/]", many=many, shown=shown)
+            Content.from_markup(
+                "[bold]$many[/]  [$foreground-muted]$shown[/]", many=many, shown=shown
+            )
         )
         template = self.template
         offer = f"{self._percent:.0f}%" if template.offer else t("none in this template")
@@ -147,7 +149,9 @@ class ComposeScreen(DataScreen):
         )
         self.query_one("#options", Static).update(
             Content("\n").join(
-                Content.from_markup("[$text-muted]$key[/]$value", key=fit(key, 10), value=value)
+                Content.from_markup(
+                    "[$foreground-muted]$key[/]$value", key=fit(key, 10), value=value
+                )
                 for key, value in lines
             )
         )
@@ -171,7 +175,7 @@ class ComposeScreen(DataScreen):
             return
         target.update(
             Content.from_markup(
-                "[bold]$subject[/]\n[$text-muted]$preheader[/]\n\n$text",
+                "[bold]$subject[/]\n[$foreground-muted]$preheader[/]\n\n$text",
                 subject=clean(message.subject),
                 preheader=clean(message.preheader),
                 text="\n".join(clean(line) for line in message.text.splitlines()),
@@ -220,7 +224,7 @@ class ComposeScreen(DataScreen):
                 )
         if plan.worst_case_cost > 0:
             cost = money(plan.worst_case_cost, plan.currency)
-            lines.append(Content.styled(t("At most {cost} of discounts", cost=cost), "$text-muted"))
+            lines.append(Content.styled(t("Costs at most {cost}", cost=cost), "$foreground-muted"))
         return Content("\n").join(lines)
 
     # --- choices ---------------------------------------------------------------------------
@@ -272,9 +276,14 @@ class ComposeScreen(DataScreen):
     def _finished(self, sent: int | None) -> None:
         """The delivery ended: None when it was given up or failed."""
         self._busy = False
+        self._sent = sent
         if sent is not None and self.is_current:
-            self._sent = sent
             self.dismiss(sent)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self._sent is not None:  # sent while the operator looked at another mode
+            self.dismiss(self._sent)
 
     def result(self) -> int | None:
         return self._sent
@@ -300,6 +309,6 @@ def confirm_plan(plan: PlanSummary) -> Confirm:
     )
     if plan.worst_case_cost > 0:
         cost = money(plan.worst_case_cost, plan.currency)
-        lines.append(t("At most {cost} of discounts", cost=cost))
+        lines.append(t("Costs at most {cost}", cost=cost))
     lines.append(t("Campaign: {campaign}", campaign=clean(plan.campaign)))
     return Confirm(t("Approve and send?"), lines, t("approve and send"))

@@ -45,7 +45,7 @@ class FirstRunScreen(DataScreen):
         put(
             "text",
             Content.from_markup(
-                "$what\n\n[$text-muted]$where[/]",
+                "$what\n\n[$foreground-muted]$where[/]",
                 what=t(
                     "There is no workspace here yet. The sample is a paid-knowledge platform: "
                     "20,000 users, 18 months of behaviour, a trained model and a ranked list. "
@@ -57,7 +57,7 @@ class FirstRunScreen(DataScreen):
         put(
             "keys",
             Content.from_markup(
-                "[bold $text-accent]enter[/] $sample\n\n[$text-muted]$own[/]",
+                "[bold $text-accent]enter[/] $sample\n\n[$foreground-muted]$own[/]",
                 sample=t("make the sample"),
                 own=t("Your own data: retention init DIR --pack paid-content"),
             ),
@@ -87,7 +87,7 @@ class FirstRunScreen(DataScreen):
         elif job.state == "failed":
             stage.update(
                 Content.from_markup(
-                    "[bold $text-error]$what[/] $words\n[$text-muted]$log[/]",
+                    "[bold $text-error]$what[/] $words\n[$foreground-muted]$log[/]",
                     what=t("It did not work."),
                     words=words,
                     log=t("Details are in {path}", path=job.log_path),

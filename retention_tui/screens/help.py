@@ -38,7 +38,7 @@ def key_lines(first: str) -> list[Content]:
 def workspace_lines(facts: WorkspaceFacts | None) -> list[Content]:
     """What is open: name, folder, operator, data."""
     if facts is None:
-        return [Content.styled(t("No workspace is open."), "$text-muted")]
+        return [Content.styled(t("No workspace is open."), "$foreground-muted")]
     rows = [
         (t("workspace"), facts.name),
         (t("folder"), str(facts.folder)),
@@ -57,7 +57,7 @@ def workspace_lines(facts: WorkspaceFacts | None) -> list[Content]:
         ]
     return [
         Content.from_markup(
-            "  [$text-muted]$key[/]$value", key=fit(key, KEY_CELLS), value=clean(value)
+            "  [$foreground-muted]$key[/]$value", key=fit(key, KEY_CELLS), value=clean(value)
         )
         for key, value in rows
     ]
@@ -80,7 +80,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static(Content("\n").join(self._lines()))
-        yield Static(Content.styled(t("esc closes"), "$text-muted"), id="help-keys")
+        yield Static(Content.styled(t("esc closes"), "$foreground-muted"), id="help-keys")
 
     def _lines(self) -> list[Content]:
         ime = t("With a Chinese input method on, use the second key of each line.")
@@ -89,7 +89,7 @@ class HelpScreen(ModalScreen[None]):
             Content.styled(t("This workspace"), "bold $text-accent"),
             *workspace_lines(self._facts),
             Content(""),
-            Content.styled(ime, "$text-muted"),
+            Content.styled(ime, "$foreground-muted"),
         ]
 
     def on_mount(self) -> None:

@@ -70,7 +70,8 @@ class LogScreen(DataScreen):
                    lambda row: minute(row.decided_at, self.workbench.timezone), keep=8,
                    tone=lambda row: "muted"),
             Column("name", N_("name"), 10, lambda row: row.name or row.user_id, flex=1, keep=9),
-            Column("template", N_("template"), 15, lambda row: row.template_id, flex=2, keep=6),
+            Column("template", N_("template"), 15,
+                   lambda row: self.workbench.template_title(row.template_id), flex=2, keep=6),
             Column("arm", N_("arm"), 8, lambda row: name(row.arm), keep=4),
             Column("status", N_("state"), 10, lambda row: name(row.status), keep=7,
                    tone=lambda row: _TONES.get(row.status, "")),
@@ -101,7 +102,7 @@ class LogScreen(DataScreen):
 
         table.show(rows, facts.page.total, facts.page.rows, cursor=table.cursor)
         self._show_effects(facts.effects)
-        self._show_status()
+        self.call_after_refresh(self._show_status)
         if facts.page.total == 0 and text:
             return Notice(
                 t("No entry fits the filter"), text, t("Press x to clear it, or / to change it")
@@ -122,7 +123,7 @@ class LogScreen(DataScreen):
         if len(effects) > EFFECT_LINES:
             lines[-1] += Content.styled(
                 "  " + t("and {n} more campaigns", n=len(effects) - EFFECT_LINES),
-                "$text-muted",
+                "$foreground-muted",
             )
         target = self.query_one("#effects", Static)
         target.display = bool(lines)
@@ -144,7 +145,8 @@ class LogScreen(DataScreen):
             )
             span = t("retention {points}", points=points)
         return Content.from_markup(
-            f"[bold]$campaign[/]  [{style}]$verdict[/]  $span  [$text-muted]$sizes  $smallest[/]",
+            f"[bold]$campaign[/]  [{style}]$verdict[/]  $span  "
+            "[$foreground-muted]$sizes  $smallest[/]",
             campaign=clean(effect.campaign),
             verdict=name(effect.verdict),
             span=span or clean(effect.words.pick(current_language())),

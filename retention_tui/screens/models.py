@@ -106,7 +106,7 @@ class ModelsScreen(DataScreen):
     def _head(self, card: ModelCard, title: str) -> Content:
         zone = self.workbench.timezone
         return Content.from_markup(
-            "[bold]$title[/]  [$text-accent bold]$kind[/]  $id\n[$text-muted]$facts[/]",
+            "[bold]$title[/]  [$text-accent bold]$kind[/]  $id\n[$foreground-muted]$facts[/]",
             title=title,
             kind=name(card.kind),
             id=clean(card.model_id),
@@ -129,11 +129,11 @@ class ModelsScreen(DataScreen):
         if challenger is not None:
             rows.append((t("challenger"), "bold $text-accent", challenger.test))
         for peer in (challenger or champion).peers if (challenger or champion) else ():  # type: ignore[union-attr]
-            rows.append((name(peer.model), "$text-muted", peer))
+            rows.append((name(peer.model), "$foreground-muted", peer))
         head = fit("", LABEL_CELLS) + "".join(
             fit(t(label), METRIC_CELLS, "right") for _, label, _ in METRICS
         )
-        lines = [Content.styled(head, "$text-muted")]
+        lines = [Content.styled(head, "$foreground-muted")]
         for label, style, metrics in rows:
             cells = "".join(
                 fit(number(getattr(metrics, key), digits), METRIC_CELLS, "right")
@@ -148,21 +148,21 @@ class ModelsScreen(DataScreen):
 
     def _challenger(self, card: ModelCard | None) -> Content:
         if card is None:
-            return Content.styled(t("No challenger waits. R trains one."), "$text-muted")
+            return Content.styled(t("No challenger waits. R trains one."), "$foreground-muted")
         return Content("\n").join([self._head(card, t("Challenger")), *verdict_lines(card.verdict)])
 
     def _curve(self, card: ModelCard) -> Content:
         train = [row.get("train_loss", float("nan")) for row in card.learning]
         valid = [row.get("valid_loss", float("nan")) for row in card.learning]
         if len(card.learning) < 2:
-            return Content.styled(t("No learning curve."), "$text-muted")
+            return Content.styled(t("No learning curve."), "$foreground-muted")
         picture, low, high = braille_lines((train, valid), CURVE_CELLS, CURVE_ROWS)
         title = t("Loss by epoch, train and valid ({epochs})", epochs=len(card.learning))
         marks = [fit(number(high, 3), 6), *[" " * 6] * (CURVE_ROWS - 2), fit(number(low, 3), 6)]
         lines = [Content.styled(title, "bold")]
         for mark, line in zip(marks, picture, strict=True):
             lines.append(
-                Content.from_markup("[$text-muted]$mark[/][$text-accent]$line[/]", mark=mark,
+                Content.from_markup("[$foreground-muted]$mark[/][$text-accent]$line[/]", mark=mark,
                                     line=line)
             )  # fmt: skip
         return Content("\n").join(lines)
@@ -177,13 +177,13 @@ class ModelsScreen(DataScreen):
             Content.styled(t("At the contact capacity"), "bold"),
             Content.styled(
                 fit("", 11) + fit(t("left"), 9, "right") + fit(t("stayed"), 9, "right"),
-                "$text-muted",
+                "$foreground-muted",
             ),
         ]
         for label, gone, stayed in rows:
             lines.append(
                 Content.from_markup(
-                    "[$text-muted]$label[/]$cells",
+                    "[$foreground-muted]$label[/]$cells",
                     label=fit(label, 11),
                     cells=fit(number(gone), 9, "right") + fit(number(stayed), 9, "right"),
                 )
@@ -196,7 +196,7 @@ class ModelsScreen(DataScreen):
                     recall=percent(metrics.recall),
                     f1=number(metrics.f1, 2),
                 ),
-                "$text-muted",
+                "$foreground-muted",
             )
         )  # fmt: skip
         return Content("\n").join(lines)
@@ -209,7 +209,7 @@ class ModelsScreen(DataScreen):
         for card in rest[:5]:
             lines.append(
                 Content.from_markup(
-                    "[$text-muted]$day[/] $id [$text-muted]$kind $state[/] $auc",
+                    "[$foreground-muted]$day[/] $id [$foreground-muted]$kind $state[/] $auc",
                     day=day(card.created_at, self.workbench.timezone),
                     id=clean(card.model_id),
                     kind=name(card.kind),
@@ -236,7 +236,7 @@ class ModelsScreen(DataScreen):
 def verdict_lines(verdict: GateVerdict | None) -> list[Content]:
     """The gate's recommendation and what it rests on, one statement a line."""
     if verdict is None:
-        return [Content.styled(t("There is no champion to compare with."), "$text-muted")]
+        return [Content.styled(t("There is no champion to compare with."), "$foreground-muted")]
     words = t("The gate recommends it") if verdict.wins else t("The gate does not recommend it")
     style = "bold $text-success" if verdict.wins else "bold $text-warning"
     lines = [Content.styled(words, style)]
@@ -248,7 +248,7 @@ def verdict_lines(verdict: GateVerdict | None) -> list[Content]:
         if interval is not None:
             figures.append(f"{label} {difference(interval)}")
     if figures:
-        lines.append(Content.styled(joined(figures), "$text-muted"))
+        lines.append(Content.styled(joined(figures), "$foreground-muted"))
     for statement in verdict.statements:
         lines.append(Content(clean(statement.pick(current_language()))))
     return lines

@@ -25,7 +25,7 @@ from retention_tui.screens.user import ListPlace, UserScreen
 from retention_tui.widgets.filter_bar import FilterBar
 from retention_tui.widgets.paged_table import BLOCK_ROWS, Column, PagedTable
 from retention_tui.widgets.state_view import Notice
-from retention_tui.words import band_word
+from retention_tui.words import band_word, plan_name
 
 SORTS: tuple[tuple[str, str, bool], ...] = (
     ("rank", N_("rank"), False),
@@ -92,7 +92,7 @@ class RiskScreen(DataScreen):
             Column("reason", N_("reason"), 20,
                    lambda row: row.reason.pick(current_language()), flex=4, keep=7),
             Column("value", N_("at stake"), 8, self._value, align="right", keep=6),
-            Column("segment", N_("segment"), 8, lambda row: row.segment, flex=1, keep=2,
+            Column("segment", N_("segment"), 8, lambda row: plan_name(row.segment), flex=1, keep=2,
                    tone=lambda row: "muted"),
             Column("last_active", N_("idle"), 6, self._last_active, align="right", keep=4),
             Column("contact", N_("we wrote"), 8, self._contact, align="right", keep=1,
@@ -147,7 +147,7 @@ class RiskScreen(DataScreen):
 
         table.sorted_by, table.descending = query.sort, query.descending
         table.show(rows, page.total, page.rows, cursor=table.cursor)
-        self._show_status()
+        self.call_after_refresh(self._show_status)
         if page.total == 0 and query.filter:
             return Notice(
                 t("No user fits the filter"),
@@ -186,21 +186,21 @@ class RiskScreen(DataScreen):
             for band in (Band.CRITICAL, Band.HIGH, Band.MEDIUM, Band.LOW):
                 parts.append(
                     Content.from_markup(
-                        "[$text-muted]$word[/] [bold]$count[/]",
+                        "[$foreground-muted]$word[/] [bold]$count[/]",
                         word=band_word(band),
                         count=number(run.by_band.get(band.value, 0)),
                     )
                 )
             parts.append(
                 Content.from_markup(
-                    "[$text-muted]$word[/] [bold]$sum[/]",
+                    "[$foreground-muted]$word[/] [bold]$sum[/]",
                     word=t("at stake"),
                     sum=money(run.value_at_risk, run.currency),
                 )
             )
             parts.append(
                 Content.from_markup(
-                    "[$text-muted]$word[/]",
+                    "[$foreground-muted]$word[/]",
                     word=t("scored {when}", when=day(run.created_at, self.workbench.timezone)),
                 )
             )

@@ -24,17 +24,19 @@ from retention_tui.screens.compose import ComposeScreen
 from retention_tui.widgets.cells import clean, clip, fit
 from retention_tui.widgets.charts import bar
 from retention_tui.widgets.state_view import Notice
-from retention_tui.words import band_word, name
+from retention_tui.words import band_word, name, plan_name
 
 BAND_STYLE = {
     Band.CRITICAL: "bold $text-error",
     Band.HIGH: "bold $text-warning",
     Band.MEDIUM: "$text-accent",
-    Band.LOW: "$text-muted",
+    Band.LOW: "$foreground-muted",
 }
 NAME_CELLS = 28
+WORDS_CELLS = 64
+"""Reasons are not spread wider than the eye follows a line."""
 SHARE_CELLS = 12
-"""Width of the bar of a reason's share."""
+"""Width of the bar of a reason's share, at least."""
 NUMBERS_CELLS = 16
 """Width of a reason's contribution and share."""
 
@@ -125,7 +127,9 @@ class UserScreen(DataScreen):
             )
         )
         return Content.from_markup(
-            "[bold]$name[/]  [$text-muted]$facts[/]", name=clip(user.name, NAME_CELLS), facts=facts
+            "[bold]$name[/]  [$foreground-muted]$facts[/]",
+            name=clip(user.name, NAME_CELLS),
+            facts=facts,
         )
 
     def _risk(self, user: UserDetail) -> Content:
@@ -133,7 +137,7 @@ class UserScreen(DataScreen):
         currency = self.workbench.currency
         plan = joined(
             (
-                clean(user.plan),
+                clean(plan_name(user.plan)),
                 t("to {day}", day=day(user.plan_ends_at, self.workbench.timezone))
                 if user.plan_ends_at
                 else "",
@@ -142,11 +146,13 @@ class UserScreen(DataScreen):
         )
         if row is None:
             return Content.from_markup(
-                "[$text-muted]$words[/]  $plan", words=t("not in the last scoring run"), plan=plan
+                "[$foreground-muted]$words[/]  $plan",
+                words=t("not in the last scoring run"),
+                plan=plan,
             )
         return Content.from_markup(
             f"$label [{BAND_STYLE[row.band]}]$risk $band[/]  $stake [bold]$value[/]  "
-            "[$text-muted]$plan[/]",
+            "[$foreground-muted]$plan[/]",
             label=t("Churn risk"),
             risk=number(row.risk, 2),
             band=band_word(row.band),
@@ -157,17 +163,18 @@ class UserScreen(DataScreen):
 
     def _why(self, explanation: Explanation | None) -> Content:
         if explanation is None:
-            return Content.styled(t("No reasons are stored for this user."), "$text-muted")
+            return Content.styled(t("No reasons are stored for this user."), "$foreground-muted")
         width = max(20, self.app.size.width - 2)
-        words_cells = width - NUMBERS_CELLS - SHARE_CELLS
+        words_cells = min(WORDS_CELLS, width - NUMBERS_CELLS - SHARE_CELLS)
+        bar_cells = min(2 * SHARE_CELLS, width - words_cells - NUMBERS_CELLS)
         usual = 1 / (1 + math.exp(-explanation.baseline_log_odds))
         lines = [
             Content.from_markup(
-                "[bold]$title[/]  [$text-muted]$usual[/]",
+                "[bold]$title[/]  [$foreground-muted]$usual[/]",
                 title=t("Why flagged"),
                 usual=t(
                     "usual for {segment}: {usual}, this user: {risk}",
-                    segment=clean(explanation.segment) or t("everyone"),
+                    segment=clean(plan_name(explanation.segment)) or t("everyone"),
                     usual=number(usual, 2),
                     risk=number(explanation.risk, 2),
                 ),
@@ -187,10 +194,10 @@ class UserScreen(DataScreen):
             numbers = f" {signed(contribution):>7} {percent(abs(share)):>5}  "
             lines.append(
                 Content.from_markup(
-                    f"$words[$text-muted]$numbers[/][{style}]$bar[/]",
+                    f"$words[$foreground-muted]$numbers[/][{style}]$bar[/]",
                     words=fit(words, words_cells),
                     numbers=fit(numbers, NUMBERS_CELLS),
-                    bar=bar(abs(share), SHARE_CELLS),
+                    bar=bar(abs(share), bar_cells),
                 )
             )
         return Content("\n").join(lines)
@@ -201,7 +208,7 @@ class UserScreen(DataScreen):
 
     def _timeline(self, user: UserDetail) -> Content:
         if not user.timeline:
-            return Content.styled(t("Nothing is known."), "$text-muted")
+            return Content.styled(t("Nothing is known."), "$foreground-muted")
         zone, currency = self.workbench.timezone, self.workbench.currency
         lines = []
         for entry in user.timeline:
@@ -209,7 +216,7 @@ class UserScreen(DataScreen):
             style = "$text-error" if entry.kind.endswith(("failed", "ticket")) else "bold"
             lines.append(
                 Content.from_markup(
-                    f"[$text-muted]$when[/] [{style}]$kind[/] $title",
+                    f"[$foreground-muted]$when[/] [{style}]$kind[/] $title",
                     when=day(entry.occurred_at, zone),
                     kind=clean(name(entry.kind)),
                     title=joined((clean(entry.title), amount)),
@@ -219,13 +226,13 @@ class UserScreen(DataScreen):
 
     def _contacts(self, user: UserDetail) -> Content:
         if not user.contacts:
-            return Content.styled(t("Nothing yet. Press i to write."), "$text-muted")
+            return Content.styled(t("Nothing yet. Press i to write."), "$foreground-muted")
         zone = self.workbench.timezone
         return Content("\n").join(
             Content.from_markup(
-                "[$text-muted]$when[/] $what [bold]$state[/]",
+                "[$foreground-muted]$when[/] $what [bold]$state[/]",
                 when=day(contact.decided_at, zone),
-                what=clean(contact.template_id or name(contact.arm)),
+                what=clean(self.workbench.template_title(contact.template_id) or name(contact.arm)),
                 state=joined((name(contact.status), name(contact.outcome))),
             )
             for contact in user.contacts

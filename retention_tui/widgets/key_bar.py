@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widgets import Static
 
 from retention_tui.actions import ActionSpec, key_name, of_scope
 from retention_tui.i18n import t
+from retention_tui.widgets.action_line import ActionLine, key_and_label
 
 ROOTS = ("risk", "models", "log", "first_run")
 """Scopes of the screens that nothing lies behind."""
@@ -55,11 +55,11 @@ def _cells(spec: ActionSpec) -> int:
     return cell_len(key_name(spec.keys[0])) + cell_len(t(spec.label)) + 3
 
 
-class KeyBar(Static):
+class KeyBar(ActionLine):
     """One line of keys; each can be clicked."""
 
     DEFAULT_CSS = """
-    KeyBar { height: 1; background: $panel; color: $text-muted; }
+    KeyBar { height: 1; background: $panel; color: $foreground-muted; }
     """
 
     def __init__(self, scope: str) -> None:
@@ -80,11 +80,5 @@ class KeyBar(Static):
         parts = []
         for spec in fitting(specs, self.size.width or self.app.size.width):
             target = spec.target if spec.scope == "app" else f"screen.{spec.name}"
-            parts.append(
-                Content.from_markup(
-                    f"[@click={target}] [$text-accent bold]$key[/] $label [/]",
-                    key=key_name(spec.keys[0]),
-                    label=t(spec.label),
-                )
-            )
+            parts.append(key_and_label(key_name(spec.keys[0]), t(spec.label), target))
         self.update(Content("").join(parts))

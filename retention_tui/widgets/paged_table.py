@@ -70,14 +70,14 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True):
         height: 1fr; background: $surface; color: $foreground;
         scrollbar-size-horizontal: 0; scrollbar-size-vertical: 1; overflow-x: hidden;
         scrollbar-gutter: stable;
-        & .paged-table--header { background: $panel; color: $text-muted; text-style: bold; }
+        & .paged-table--header { background: $panel; color: $foreground-muted; text-style: bold; }
         & .paged-table--cursor { background: $primary 35%; color: $foreground; text-style: bold; }
         & .paged-table--odd { background: $boost; }
         & .paged-table--critical { color: $text-error; text-style: bold; }
         & .paged-table--high { color: $text-warning; text-style: bold; }
         & .paged-table--medium { color: $text-accent; }
-        & .paged-table--low { color: $text-muted; }
-        & .paged-table--muted { color: $text-muted; }
+        & .paged-table--low { color: $foreground-muted; }
+        & .paged-table--muted { color: $foreground-muted; }
         & .paged-table--good { color: $text-success; }
         & .paged-table--bad { color: $text-error; }
         &:focus .paged-table--cursor { background: $primary 60%; }
@@ -250,7 +250,7 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True):
             style = base
             if tone:
                 style = base + Style(
-                    color=self.get_component_rich_style(f"paged-table--{tone}", partial=True).color,
+                    color=self.get_component_rich_style(f"paged-table--{tone}").color,
                     bold=tone in ("critical", "high") or base.bold,
                 )
             segments.append(Segment(fit(column.cell(row), width, column.align), style))

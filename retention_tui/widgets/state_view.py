@@ -38,7 +38,7 @@ class StateView(Vertical):
         height: 1fr; align: center middle; background: $surface;
         & Static { width: 80%; text-align: center; }
         & #notice-headline { text-style: bold; }
-        & #notice-why { color: $text-muted; padding: 1 0; }
+        & #notice-why { color: $foreground-muted; padding: 1 0; }
         & #notice-next { color: $text-accent; }
         &.-error #notice-headline { color: $text-error; }
     }

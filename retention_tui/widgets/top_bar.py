@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widgets import Static
 
 from retention_tui.actions import key_name
 from retention_tui.client import WorkspaceFacts
 from retention_tui.i18n import N_, t
 from retention_tui.i18n.formats import day
+from retention_tui.widgets.action_line import ActionLine, clickable
 from retention_tui.widgets.cells import clean, fit
 
 TABS = (
@@ -19,7 +19,7 @@ TABS = (
 )
 
 
-class TopBar(Static):
+class TopBar(ActionLine):
     """Tabs on the left, the workspace and its date on the right."""
 
     DEFAULT_CSS = """
@@ -32,14 +32,9 @@ class TopBar(Static):
         used = cell_len(" Retention  ")
         for name, key, label in () if mode == "first_run" else TABS:
             words = t(label)
-            style = "bold reverse" if name == mode else "$text-muted"
-            parts.append(
-                Content.from_markup(
-                    f"[@click=app.{name}][{style}] $key $label [/][/]",
-                    key=key_name(key),
-                    label=words,
-                )
-            )
+            style = "bold reverse" if name == mode else "$foreground-muted"
+            tab = Content.from_markup(f"[{style}] $key $label [/]", key=key_name(key), label=words)
+            parts.append(clickable(tab, f"app.{name}"))
             used += cell_len(key) + cell_len(words) + 3
         right = ""
         if facts is not None:
@@ -50,5 +45,5 @@ class TopBar(Static):
             right = t("refreshing") + "  " + right
         room = self.app.size.width - used - 1
         if room > 0:
-            parts.append(Content.styled(fit(right, room, "right"), "$text-muted"))
+            parts.append(Content.styled(fit(right, room, "right"), "$foreground-muted"))
         self.update(Content("").join(parts))

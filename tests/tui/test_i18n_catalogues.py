@@ -113,7 +113,7 @@ def test_money_and_numbers() -> None:
     assert money(-80.0, "CNY") == "-¥80"
     use_language("en")
     assert money(1234.6, "CNY") == "¥1,235"
-    assert money(3.0, "EUR") == "€3"
+    assert (money(3.0, "EUR"), money(0.04, "EUR")) == ("€3", "€0.04")
     for absent in (None, float("nan"), float("inf")):
         assert (money(absent, "CNY"), number(absent), percent(absent)) == ("-", "-", "-")
     assert (percent(0.1234, 1), duration(65)) == ("12.3%", "1:05")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tui_support import FakeEngineClient, running, screen_text, settled, toasts, wait_for, workbench
 
 from engine.errors import StateError
@@ -11,6 +12,8 @@ from retention_tui.modals.confirm import Confirm
 from retention_tui.modals.export import ExportDialog
 from retention_tui.screens.models import ModelsScreen
 from retention_tui.screens.user import UserScreen
+
+pytestmark = pytest.mark.slow  # a pilot test costs half a second
 
 
 async def go(pilot, app, key: str) -> None:  # type: ignore[no-untyped-def]
@@ -130,7 +133,7 @@ async def test_an_unreadable_log_is_an_error_state(fake: FakeEngineClient) -> No
         assert "The ledger is missing" in screen_text(app)
         fake.faults.clear()
         await pilot.press("full_stop")
-        await wait_for(pilot, lambda: "care_check_in" in screen_text(app), "recovers")
+        await wait_for(pilot, lambda: "Care check-in" in screen_text(app), "recovers")
 
 
 async def test_a_row_of_the_log_opens_its_user(fake: FakeEngineClient) -> None:

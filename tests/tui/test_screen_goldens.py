@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tui_support import FakeEngineClient, running, screen_text, settled, wait_for, workbench
 
+pytestmark = pytest.mark.slow  # a pilot test costs half a second
+
+
 GOLDENS = Path(__file__).parent.parent / "golden"
 SCENES: dict[str, tuple[str, ...]] = {
     "risk": ("space", "down"),

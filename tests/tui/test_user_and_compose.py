@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tui_support import (
     FakeEngineClient,
     running,
@@ -21,6 +22,8 @@ from retention_tui.modals.confirm import Confirm
 from retention_tui.screens.compose import ComposeScreen
 from retention_tui.screens.risk_list import RiskScreen
 from retention_tui.screens.user import UserScreen
+
+pytestmark = pytest.mark.slow  # a pilot test costs half a second
 
 
 async def open_user(pilot, app) -> UserScreen:  # type: ignore[no-untyped-def]
@@ -50,7 +53,7 @@ async def test_why_flagged_says_risk_reasons_past_and_contacts(fake: FakeEngineC
             "其余因素",
             "付款失败",
             "无法播放第 12 课",
-            "care_check_in",
+            "关怀问候",
             "年度会员  至 2026-10-02",
         ):
             assert words in text
@@ -226,3 +229,23 @@ async def test_without_templates_it_says_what_to_do(fake: FakeEngineClient) -> N
         assert "retention templates lint" in screen_text(app)
         await pilot.press("ctrl+g", "o", "t", "l")
         assert fake.calls["plan"] == []
+
+
+async def test_a_delivery_that_ends_behind_another_screen_is_not_offered_again(
+    fake: FakeEngineClient,
+) -> None:
+    app = workbench(fake)
+    async with running(app) as pilot:
+        await open_compose(pilot, app)
+        fake.hold("send")
+        await pilot.press("ctrl+g")
+        await wait_for(pilot, lambda: isinstance(app.screen, Confirm), "asks")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: fake.calls["send"] == ["p9"], "sends")
+        await pilot.press("7")
+        await wait_for(pilot, lambda: app.current_mode == "log", "another mode")
+        fake.release("send")
+        await wait_for(pilot, lambda: "送入发件箱" in toasts(app), "it is sent")
+        await pilot.press("1")
+        await wait_for(pilot, lambda: isinstance(app.screen, RiskScreen), "back at the list")
+        await wait_for(pilot, lambda: settled(app), "rest")
