@@ -240,7 +240,7 @@ ACTIONABLE_GROUPS = {spec.group for spec in SPECS if spec.actionable} | {"sequen
 
 
 def _headline(explanation: Explanation) -> tuple[str, str, str]:
-    """Group and words of the first reason that raises the risk, one to act on where there is one."""
+    """Group and words of the first reason that raises the risk; one to act on comes first."""
     raising = [reason for reason in explanation.reasons if reason.contribution > 0]
     actionable = [reason for reason in raising if reason.group in ACTIONABLE_GROUPS]
     reason = (actionable or raising or list(explanation.reasons))[0]
