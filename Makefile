@@ -46,7 +46,7 @@ quick: $(DEV)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not e2e"
 
 catalogues: $(DEV)
-	$(BIN)/python -m retention_tui.i18n.compile
+	$(BIN)/python -m retention_tui.i18n.catalogue
 
 wheel: $(DEV)
 	$(BIN)/python -m build --wheel

@@ -13,7 +13,7 @@ from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
-from engine.features.build import build_labelled
+from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.frame import LabelledFrame, concatenate
 from engine.outreach.log import contacts
 from engine.places import Places
@@ -139,6 +139,7 @@ def retrain(
         max_epochs=settings.training.max_epochs,
         threads=settings.training.threads,
         budget_s=budget_s or settings.training.budget_s,
+        metadata={"feature_version": FEATURE_VERSION},
     )
     data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test)
     challenger = train_challenger(

@@ -10,6 +10,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from retention_tui.cli import run
@@ -108,7 +109,10 @@ def test_plan_approve_send_log_export(shell: Shell) -> None:
             assert row["status"] == "held_out"
         if row["arm"] == "treat":
             assert float(row["p_assign"]) == pytest.approx(0.7)
-    assert "@" not in out.read_text("utf-8-sig")
+    with duckdb.connect(str(shell.folder / "behaviour.duckdb"), read_only=True) as connection:
+        people = connection.execute("SELECT name, email FROM users WHERE length(name) > 1 AND email <> ''").fetchall()
+    exported = out.read_text("utf-8-sig")
+    assert not [person for person in people if person[0] in exported or person[1] in exported]
     assert shell.status("audit", "verify")[0] == 0
     assert shell.json("outcomes")["still_open"] >= 40
 

@@ -22,7 +22,7 @@ class NetConfig:
     dropout: float = 0.15
     to_unknown: float = 0.02
     members: int = 1  # TabM-mini heads: a sign vector and an output each, the layers shared
-    max_events: int = 64
+    max_events: int = 32
 
 
 class FusionModule(nn.Module):
