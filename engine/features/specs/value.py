@@ -283,6 +283,21 @@ SPECS: tuple[FeatureSpec, ...] = (
         ("events:content", "contents"),
     ),
     FeatureSpec(
+        "topic_concentration",
+        _EXHAUSTED,
+        "favourite_topic",
+        ratio("top_touches", "touches"),
+        "share",
+        1,
+        True,
+        Words("最集中主题占比", "share of the busiest topic"),
+        words(
+            "近半年的学习集中在同一主题的占比：{value}",
+            "Share of the last half-year's learning in one topic: {value}",
+        ),
+        ("events:content", "contents"),
+    ),
+    FeatureSpec(
         "search_share_28d",
         _EXHAUSTED,
         "recent_events",

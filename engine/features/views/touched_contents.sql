@@ -1,10 +1,10 @@
 -- One row per user and content ever opened: one group-by serves every window of distinct contents.
 SELECT
     touches.user_id, touches.content_id, known_contents.topic,
-    touches.touches, touches.first_age_s, touches.last_age_s, touches.finished_age_s
+    touches.touches_180d, touches.first_age_s, touches.last_age_s, touches.finished_age_s
 FROM (
     SELECT
-        user_id, content_id, count(*) AS touches,
+        user_id, content_id, count(*) FILTER (WHERE age_s <= 15552000) AS touches_180d,
         max(age_s) AS first_age_s, min(age_s) AS last_age_s,
         min(age_s) FILTER (WHERE {finished}) AS finished_age_s
     FROM known_events

@@ -162,6 +162,9 @@ def test_the_users_own_rhythm(row: Row) -> None:
     assert ann["longest_gap_days"] == 60
     assert ann["median_gap_days"] == 5  # gaps 60, 2, 20, 1, 5
     assert ann["silence_ratio"] == near(0.3)
+    assert ann["mean_gap_days_90d"] == near((60 + 2 + 20 + 1 + 5) / 5)
+    assert ann["long_gap_days"] == near(20 + 0.2 * 40)  # a fifth of the way from 20 to 60
+    assert ann["silence_vs_mean"] == near(1.5 / 17.6)
     assert ann["silence_vs_longest"] == near(0.025)
     assert ann["longer_gaps_share"] == near(4 / 5)
     assert ann["activity_trend"] == near(4 * 2 / 1)
@@ -209,6 +212,7 @@ def test_content_that_runs_out(row: Row) -> None:
     assert ann["favourite_topic_unseen"] == 2
     assert ann["favourite_topic_fresh_60d"] == 1
     assert row("ben")["contents_90d"] == 0
+    assert ann["topic_concentration"] == near(3 / 4)
     assert ann["search_share_28d"] == near(1 / 4)
 
 
