@@ -199,8 +199,8 @@ def retrain(
         seed=settings.training.seed,
         learning=challenger.learning,
     )
+    progress("writing", 0.99, {})
     registry.save(challenger.model, card, now=now, actor=actor)
-    progress("done", 1.0, {})
     return card
 
 

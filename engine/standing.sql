@@ -28,7 +28,8 @@ seen AS (
 SELECT
     u.user_id,
     greatest(coalesce(p.revenue, 0) / $window_days, coalesce(r.revenue_a_day, 0)) AS revenue_a_day,
-    greatest(s.last_seen_at, p.last_paid_at) AS last_active_at
+    -- A renewal that the bank makes by itself is no sign of life where there are events.
+    coalesce(s.last_seen_at, p.last_paid_at) AS last_active_at
 FROM users u
 LEFT JOIN paid p USING (user_id)
 LEFT JOIN running r USING (user_id)
