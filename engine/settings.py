@@ -150,12 +150,13 @@ def load_settings(folder: Path) -> Settings:
     return read_toml(path, Settings) if path.exists() else Settings()
 
 
-def starter_text() -> str:
-    """A `retention.toml` that shows every key, its meaning and its default."""
-    defaults = Settings()
+def starter_text(settings: Settings | None = None) -> str:
+    """A `retention.toml` that shows every key, its meaning and its value: the default, or that of
+    `settings`."""
+    shown = settings or Settings()
     lines = ["# Settings of this workspace; every key may be left out. 工作区设置，均可省略。"]
     for section in Settings.model_fields:
-        values: Section = getattr(defaults, section)
+        values: Section = getattr(shown, section)
         lines += ["", f"# {values.__doc__}", f"[{section}]"]
         for key, item in type(values).model_fields.items():
             value = json.dumps(getattr(values, key), ensure_ascii=False)

@@ -122,6 +122,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("log.export", ("e", "ctrl+e"), N_("export"), N_("Export the intervention log"), footer=4),
     A("first_run.sample", ("enter",), N_("make the sample"),
       N_("Make the sample workspace: generate, load, train, score"), footer=1),
+    A("first_run.small_sample", ("s", "f3"), N_("small one"),
+      N_("Make a small sample: the same platform with fewer users, ready sooner"), footer=2),
     A("dialog.yes", ("enter", "y"), N_("yes"), N_("Confirm"), footer=1, palette=False),
     A("dialog.no", ("escape", "n"), N_("no"), N_("Close without doing anything"), footer=2,
       palette=False),

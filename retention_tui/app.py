@@ -128,13 +128,13 @@ class RetentionApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, DataScreen):
             self.screen.refresh_data()
 
-    def start_job(self, kind: JobKind) -> None:
-        self.run_worker(self.launch(kind), group="jobs")
+    def start_job(self, kind: JobKind, *options: str) -> None:
+        self.run_worker(self.launch(kind, *options), group="jobs")
 
-    async def launch(self, kind: JobKind) -> None:
+    async def launch(self, kind: JobKind, *options: str) -> None:
         """Start `kind`, or say why not."""
         try:
-            await self.jobs.start(kind)
+            await self.jobs.start(kind, options)
         except RetentionError as error:
             self.report(error)
 

@@ -17,6 +17,7 @@ import engine
 from engine.errors import RetentionError
 from retention_tui.commands import data, models, outreach, risk
 from retention_tui.commands.session import Session
+from retention_tui.start import first_language
 
 app = typer.Typer(
     name="retention",
@@ -66,7 +67,13 @@ def demo(
         session.folder = Path("demo")
     narrator = Narrator(session.language)
     narrator.listen()
-    result = make(session.folder, users=users, seed=seed, reporter=narrator)
+    result = make(
+        session.folder,
+        users=users,
+        seed=seed,
+        language=first_language(session.folder, session.chosen_language),
+        reporter=narrator,
+    )
     session.say("The sample is ready in {workspace}", workspace=result["workspace"])
     if headless:
         if session.as_json:

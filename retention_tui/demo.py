@@ -17,21 +17,33 @@ from engine.places import Places
 from engine.types import JobEvent
 
 USERS = 20_000
+SMALL_USERS = 2_000
+SMALL_TRAINING = {"cutoffs": 4, "max_epochs": 4}
+"""Training of a sample of at most `SMALL_USERS`: so few users do not repay a longer one."""
 MONTHS = 18
 SEED = 7
+NAMES = {"zh": "知行学堂 · 示例", "en": "知行学堂 · sample"}
+"""What the title bar calls the sample, by the language of the person who makes it."""
 
 
 def make(
-    folder: Path, *, users: int = USERS, months: int = MONTHS, seed: int = SEED, reporter: Reporter
+    folder: Path,
+    *,
+    users: int = USERS,
+    months: int = MONTHS,
+    seed: int = SEED,
+    language: str = "zh",
+    reporter: Reporter,
 ) -> Mapping[str, object]:
     """Make, load, train and score the sample in `folder`; what is already there is kept.
 
-    Raises `UsageError` when `folder` holds something that is no sample workspace.
+    `language` (zh or en) is the one that the workspace opens in. Raises `UsageError` when `folder`
+    holds something that is no sample workspace.
     """
     from engine.workspace import Workspace
 
     places = Places(folder.resolve())
-    _settings(places)
+    _settings(places, users, language)
     mapping = places.sample / "mapping.toml"
     if not mapping.exists():
         reporter.progress("sample", 0.0)
@@ -59,7 +71,7 @@ def make(
     return {"users": run.users if run else 0, "workspace": str(places.folder)}
 
 
-def _settings(places: Places) -> None:
+def _settings(places: Places, users: int, language: str) -> None:
     if places.settings.exists():
         return
     if places.folder.exists() and any(places.folder.iterdir()):
@@ -68,11 +80,21 @@ def _settings(places: Places) -> None:
             f"{places.folder} is not empty and is no workspace",
             next_step="Choose another folder with --workspace",
         )
-    from engine.settings import starter_text
+    from engine.settings import Settings, starter_text
+    from engine.store.files import write_atomically
 
+    settings = Settings.model_validate(
+        {
+            "workspace": {
+                "name": NAMES[language],
+                "language": language,
+                "mapping": f"{places.sample.name}/mapping.toml",
+            },
+            "training": SMALL_TRAINING if users <= SMALL_USERS else {},
+        }
+    )
     places.folder.mkdir(parents=True, exist_ok=True)
-    text = starter_text().replace('mapping = "mapping.toml"', 'mapping = "sample/mapping.toml"')
-    places.settings.write_text(text, "utf-8")
+    write_atomically(places.settings, starter_text(settings))
 
 
 def _generate(out: Path, *, users: int, months: int, seed: int) -> None:
@@ -118,12 +140,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--users", type=int, default=USERS)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--language", choices=sorted(NAMES), default="zh")
     options = parser.parse_args(arguments)
     reporter = Reporter()
     reporter.listen()
     return run_steps(
         "demo",
-        lambda: make(options.workspace, users=options.users, seed=options.seed, reporter=reporter),
+        lambda: make(
+            options.workspace,
+            users=options.users,
+            seed=options.seed,
+            language=options.language,
+            reporter=reporter,
+        ),
         reporter,
     )
 

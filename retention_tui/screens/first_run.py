@@ -1,4 +1,4 @@
-"""No workspace in this folder: offer the sample, and say how to begin with one's own data."""
+"""No workspace in this folder: offer a sample, and say how to begin with one's own data."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from retention_tui.actions import bindings
+from retention_tui.actions import BY_ID, bindings, key_name
 from retention_tui.i18n import current_language, t
+from retention_tui.i18n.formats import number
 from retention_tui.jobs import JobStatus
 from retention_tui.screens.base import DataScreen
-from retention_tui.widgets.cells import clean
+from retention_tui.widgets.cells import clean, fit
 from retention_tui.widgets.state_view import Notice
 
 
 class FirstRunScreen(DataScreen):
-    """Enter makes the sample; the stages are told while it is made."""
+    """One key makes the sample, another a small one; the stages are told while it is made."""
 
     SCOPE = "first_run"
     MODE = "first_run"
@@ -38,6 +39,8 @@ class FirstRunScreen(DataScreen):
         return str(self.workbench.client.folder)
 
     def show(self, facts: object) -> Notice | None:
+        from retention_tui.demo import MONTHS, SMALL_USERS, USERS
+
         def put(place: str, content: Content) -> None:
             self.query_one(f"#welcome-{place}", Static).update(content)
 
@@ -48,8 +51,9 @@ class FirstRunScreen(DataScreen):
                 "$what\n\n[$foreground-muted]$where[/]",
                 what=t(
                     "There is no workspace here yet. The sample is a paid-knowledge platform: "
-                    "20,000 users, 18 months of behaviour, a trained model and a ranked list. "
-                    "It takes a few minutes and writes only into this folder."
+                    "{months} months of behaviour, a trained model and a ranked list. "
+                    "It is made here and writes only into this folder.",
+                    months=MONTHS,
                 ),
                 where=clean(str(facts)),
             ),
@@ -57,8 +61,12 @@ class FirstRunScreen(DataScreen):
         put(
             "keys",
             Content.from_markup(
-                "[bold $text-accent]enter[/] $sample\n\n[$foreground-muted]$own[/]",
-                sample=t("make the sample"),
+                "[bold $text-accent]enter[/] $sample\n"
+                "[bold $text-accent]$key[/] $small\n\n"
+                "[$foreground-muted]$own[/]",
+                sample=t("the sample: {users} users, a few minutes", users=number(USERS)),
+                key=fit(" ".join(map(key_name, BY_ID["first_run.small_sample"].keys)), 5),
+                small=t("a small one: {users} users, about a minute", users=number(SMALL_USERS)),
                 own=t("Your own data: retention init DIR --pack paid-content"),
             ),
         )
@@ -100,7 +108,18 @@ class FirstRunScreen(DataScreen):
         self.tell()
 
     def action_sample(self) -> None:
+        from retention_tui.demo import USERS
+
+        self._make(USERS)
+
+    def action_small_sample(self) -> None:
+        from retention_tui.demo import SMALL_USERS
+
+        self._make(SMALL_USERS)
+
+    def _make(self, users: int) -> None:
         if self.workbench.job_running:
             self.workbench.say(t("The sample is being made"))
         else:
-            self.workbench.start_job("demo")
+            options = ("--users", str(users), "--language", current_language())
+            self.workbench.start_job("demo", *options)

@@ -23,6 +23,7 @@ from tui_support import (
 
 import retention_tui
 from engine.types import Words
+from retention_tui.demo import SMALL_USERS, USERS
 from retention_tui.i18n import current_language
 from retention_tui.modals.confirm import Confirm
 from retention_tui.modals.quit_guard import QuitGuard
@@ -41,6 +42,11 @@ SUCCEEDS = (
     PYTHON,
     "-c",
     'print(\'{"kind":"result","done":1,"detail":{"model_id":"m"}}\', flush=True)',
+)
+TELLS_ITS_OPTIONS = (
+    PYTHON,
+    "-c",
+    "import json, sys; print(json.dumps({'kind': 'result', 'detail': {'options': sys.argv[-4:]}}))",
 )
 FAILS = (PYTHON, "-c", "import sys; sys.exit('the disk is full')")
 
@@ -198,6 +204,23 @@ async def test_an_empty_folder_offers_the_sample_and_then_the_list(
         await pilot.press("enter")
         await wait_for(pilot, lambda: isinstance(app.screen, RiskScreen), "goes to the list")
         await wait_for(pilot, lambda: "Emma Clark" in screen_text(app) and settled(app), "shows it")
+
+
+@pytest.mark.parametrize(
+    ("key", "users"), [("enter", USERS), ("s", SMALL_USERS), ("f3", SMALL_USERS)]
+)
+async def test_two_samples_are_offered_in_the_language_of_the_screen(
+    fake: FakeEngineClient, key: str, users: int
+) -> None:
+    fake.present = False
+    app = workbench(fake, language="en", command=TELLS_ITS_OPTIONS)
+    async with running(app) as pilot:
+        assert f"{users:,} users" in screen_text(app)
+        await pilot.press(key)
+        await wait_for(pilot, lambda: app.job is not None and not app.job.running, "ends")
+        assert app.job is not None
+        assert app.job.detail["options"] == ["--users", str(users), "--language", "en"]
+        await wait_for(pilot, lambda: settled(app), "rest")
 
 
 async def test_a_failed_sample_says_why_and_can_begin_again(fake: FakeEngineClient) -> None:
