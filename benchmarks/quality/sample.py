@@ -30,7 +30,7 @@ def measure_sample(quick: bool) -> list[Row]:
     """All figures on the sample world; the truth is read after every risk is computed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        generate(folder / "world", users=3_000 if quick else 20_000, seed=SEED)
+        generate(folder / "world", users=2_000 if quick else 20_000, seed=SEED)
         loaded = load_mapping(
             folder / "world" / "mapping.toml",
             folder / "world",
@@ -47,7 +47,7 @@ def measure_sample(quick: bool) -> list[Row]:
             frames[plan.calibrate],
             test,
         )
-        scores = train_and_score(data, seed=SEED, max_epochs=3 if quick else 12, threads=1)
+        scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
         say(f"quality: sample: our champion is the {scores.kind}; {len(data.train)} rows to learn")
         rivals = {
             "LightGBM our columns": _same_columns(frames, plan, test, SEEDS[:1] if quick else SEEDS)
@@ -67,7 +67,7 @@ def measure_sample(quick: bool) -> list[Row]:
         rivals=only(rivals),
         beside=only({**named(scores), TRUTH: truth}),
     )
-    rows = compare(CASE, compared, positive="churned", seed=SEED, rounds=60 if quick else 400)
+    rows = compare(CASE, compared, positive="churned", seed=SEED, rounds=30 if quick else 400)
     return [*rows, share_of_attainable(CASE, compared, TRUTH, rows[0])]
 
 

@@ -63,7 +63,7 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
         frames = loaded.frames([*train, test])
     frames = {**frames, test: aligned(frames[test], peers)}
     data = split(frames, loaded.rule, train, [test], seed=SEED)
-    scores = train_and_score(data, seed=SEED, max_epochs=4 if quick else 12, threads=1)
+    scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
     say(f"quality: {protocol.case}: our champion is the {scores.kind}")
     compared = Test(
         peers.label,
@@ -74,7 +74,7 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
         ranks_only=frozenset({"recency"}),
     )
     return compare(
-        protocol.case, compared, positive=shop.positive, seed=SEED, rounds=60 if quick else 400
+        protocol.case, compared, positive=shop.positive, seed=SEED, rounds=30 if quick else 400
     )
 
 
