@@ -48,6 +48,8 @@ def run(folder: Path, language: str | None) -> int:
     from retention_tui.client import LocalEngineClient
     from retention_tui.jobs import JobRunner
 
+    # The whole path: screens show it, and a job's command line says whose it is.
+    folder = folder.resolve()
     client = LocalEngineClient(folder, utcnow)
     jobs = JobRunner(folder, utcnow)
     app = RetentionApp(client, language=first_language(folder, language), jobs=jobs, clock=utcnow)
