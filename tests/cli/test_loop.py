@@ -110,7 +110,9 @@ def test_plan_approve_send_log_export(shell: Shell) -> None:
         if row["arm"] == "treat":
             assert float(row["p_assign"]) == pytest.approx(0.7)
     with duckdb.connect(str(shell.folder / "behaviour.duckdb"), read_only=True) as connection:
-        people = connection.execute("SELECT name, email FROM users WHERE length(name) > 1 AND email <> ''").fetchall()
+        people = connection.execute(
+            "SELECT name, email FROM users WHERE length(name) > 1 AND email <> ''"
+        ).fetchall()
     exported = out.read_text("utf-8-sig")
     assert not [person for person in people if person[0] in exported or person[1] in exported]
     assert shell.status("audit", "verify")[0] == 0
