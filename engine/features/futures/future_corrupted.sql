@@ -1,7 +1,7 @@
 -- Every row unknown at the cutoff is given to another user, another time (before the cutoff too:
 -- a late arrival) and other contents; what known rows learnt later is learnt otherwise. Profile
--- fields without a history may hold anything. draw(text) is a number in [0, 1) that depends on the
--- row's key and the salt alone.
+-- fields without a history may hold anything. All chance is a hash of the row's key and the salt;
+-- draws maps such a hash to a user, as a plain equality that joins in one pass.
 CREATE TEMP TABLE users AS
 SELECT * REPLACE (
     CASE WHEN signed_up_at >= CAST($cutoff AS TIMESTAMP)
@@ -13,15 +13,21 @@ SELECT * REPLACE (
     hash(user_id || 'p' || $salt) % 2 = 0 AS personalisation_allowed
 )
 FROM loaded.users;
-CREATE TEMP TABLE other_users AS
-SELECT user_id, row_number() OVER (ORDER BY hash(user_id || $salt), user_id) - 1 AS place
-FROM loaded.users;
+CREATE TEMP TABLE draws AS
+SELECT draw, user_id
+FROM (
+    SELECT range AS draw, range % (SELECT count(*) FROM loaded.users) AS place FROM range(65536)
+) AS numbers
+INNER JOIN (
+    SELECT user_id, row_number() OVER (ORDER BY hash(user_id || $salt), user_id) - 1 AS place
+    FROM loaded.users
+) AS shuffled USING (place);
 CREATE TEMP TABLE events AS
 SELECT * FROM loaded.events
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND occurred_at < CAST($cutoff AS TIMESTAMP)
 UNION ALL
 SELECT future.* REPLACE (
-    other_users.user_id AS user_id,
+    draws.user_id AS user_id,
     CAST($cutoff AS TIMESTAMP)
         + to_hours(CAST(hash(future.event_id || 'o' || $salt) % 4800 AS BIGINT) - 2400) AS occurred_at,
     CAST($cutoff AS TIMESTAMP)
@@ -32,15 +38,14 @@ SELECT future.* REPLACE (
     hash(future.event_id || 'd' || $salt) % 100000 / 3.0 AS duration_s
 )
 FROM loaded.events AS future
-INNER JOIN other_users
-    ON other_users.place = hash(future.event_id || 'u' || $salt) % (SELECT count(*) FROM other_users)
+INNER JOIN draws ON draws.draw = hash(future.event_id || 'u' || $salt) % 65536
 WHERE future.known_at >= CAST($cutoff AS TIMESTAMP) OR future.occurred_at >= CAST($cutoff AS TIMESTAMP);
 CREATE TEMP TABLE payments AS
 SELECT * FROM loaded.payments
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND occurred_at < CAST($cutoff AS TIMESTAMP)
 UNION ALL
 SELECT future.* REPLACE (
-    other_users.user_id AS user_id,
+    draws.user_id AS user_id,
     CAST($cutoff AS TIMESTAMP)
         + to_hours(CAST(hash(future.payment_id || 'o' || $salt) % 4800 AS BIGINT) - 2400) AS occurred_at,
     CAST($cutoff AS TIMESTAMP)
@@ -51,8 +56,7 @@ SELECT future.* REPLACE (
     'corrupted ' || (hash(future.payment_id || $salt) % 5) AS product
 )
 FROM loaded.payments AS future
-INNER JOIN other_users
-    ON other_users.place = hash(future.payment_id || 'u' || $salt) % (SELECT count(*) FROM other_users)
+INNER JOIN draws ON draws.draw = hash(future.payment_id || 'u' || $salt) % 65536
 WHERE future.known_at >= CAST($cutoff AS TIMESTAMP) OR future.occurred_at >= CAST($cutoff AS TIMESTAMP);
 CREATE TEMP TABLE subscriptions AS
 SELECT * REPLACE (
@@ -70,7 +74,7 @@ FROM loaded.subscriptions
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND started_at < CAST($cutoff AS TIMESTAMP)
 UNION ALL
 SELECT future.* REPLACE (
-    other_users.user_id AS user_id,
+    draws.user_id AS user_id,
     'corrupted ' || (hash(future.subscription_id || $salt) % 5) AS plan,
     CAST($cutoff AS TIMESTAMP)
         + to_hours(CAST(hash(future.subscription_id || 'o' || $salt) % 4800 AS BIGINT) - 2400) AS started_at,
@@ -82,9 +86,7 @@ SELECT future.* REPLACE (
     hash(future.subscription_id || 'p' || $salt) % 100000 / 7.0 AS price
 )
 FROM loaded.subscriptions AS future
-INNER JOIN other_users
-    ON other_users.place
-    = hash(future.subscription_id || 'u' || $salt) % (SELECT count(*) FROM other_users)
+INNER JOIN draws ON draws.draw = hash(future.subscription_id || 'u' || $salt) % 65536
 WHERE future.known_at >= CAST($cutoff AS TIMESTAMP) OR future.started_at >= CAST($cutoff AS TIMESTAMP);
 CREATE TEMP TABLE contents AS
 SELECT * REPLACE (
@@ -106,7 +108,7 @@ FROM loaded.messages
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND occurred_at < CAST($cutoff AS TIMESTAMP)
 UNION ALL
 SELECT future.* REPLACE (
-    other_users.user_id AS user_id,
+    draws.user_id AS user_id,
     CAST($cutoff AS TIMESTAMP)
         + to_hours(CAST(hash(future.message_id || 'o' || $salt) % 4800 AS BIGINT) - 2400) AS occurred_at,
     CAST($cutoff AS TIMESTAMP)
@@ -115,6 +117,5 @@ SELECT future.* REPLACE (
     'ticket' AS channel
 )
 FROM loaded.messages AS future
-INNER JOIN other_users
-    ON other_users.place = hash(future.message_id || 'u' || $salt) % (SELECT count(*) FROM other_users)
+INNER JOIN draws ON draws.draw = hash(future.message_id || 'u' || $salt) % 65536
 WHERE future.known_at >= CAST($cutoff AS TIMESTAMP) OR future.occurred_at >= CAST($cutoff AS TIMESTAMP);
