@@ -22,6 +22,7 @@ from engine.features.build import build_frame, build_labelled, frame_at
 from engine.features.catalogue import available_specs
 from engine.features.frame import FeatureFrame, Sequences
 from engine.features.sequences import pull_activity
+from engine.features.views import without_comments
 from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
@@ -141,11 +142,8 @@ def _another_future(
 ) -> Iterator[None]:
     """Temporary tables of the same names stand before the loaded ones for the length of a block."""
     folder = resources.files("engine.features") / "futures"
-    statements = [
-        statement
-        for statement in (folder / f"{name}.sql").read_text("utf-8").split(";\n")
-        if statement.strip()
-    ]
+    text = without_comments((folder / f"{name}.sql").read_text("utf-8"))
+    statements = [statement for statement in text.split(";") if statement.strip()]
     source = connection.execute("SELECT current_database(), current_schema()").fetchone()
     loaded = ".".join(f'"{part}"' for part in source or ())
     tables = []

@@ -26,7 +26,9 @@ def views() -> Mapping[str, str]:
         "finished": one_of("kind", FINISHED),
     }
     return {
-        entry.name.removesuffix(".sql"): _bare(entry.read_text("utf-8")).format_map(spellings)
+        entry.name.removesuffix(".sql"): without_comments(entry.read_text("utf-8")).format_map(
+            spellings
+        )
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".sql")
     }
@@ -54,6 +56,7 @@ def reads(sql: str) -> set[str]:
     return set(_WORD.findall(sql))
 
 
-def _bare(text: str) -> str:
+def without_comments(text: str) -> str:
+    """SQL without its comment lines, so that words in them are not taken for names."""
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return "\n".join(lines).strip()

@@ -1,6 +1,6 @@
 -- Every row unknown at the cutoff is given to another user, another time (before the cutoff too:
 -- a late arrival) and other contents; what known rows learnt later is learnt otherwise. Profile
--- fields without a history may hold anything. All chance is a hash of the row's key and the salt;
+-- fields without a history may hold anything. All chance is a hash of the row's key and the salt:
 -- draws maps such a hash to a user, as a plain equality that joins in one pass.
 CREATE TEMP TABLE users AS
 SELECT * REPLACE (
