@@ -90,7 +90,7 @@ term AS (
     SELECT user_id, date_diff('day', $c, max(ends_at)) AS days_to_end, count(*) AS terms,
            arg_max(plan, started_at) AS plan, arg_max(price, started_at) AS price,
            arg_max(auto_renew AND (cancelled_at IS NULL OR cancelled_at >= $c), started_at)::INT AS renews,
-           arg_max((cancelled_at < $c)::INT, started_at) AS cancelled
+           arg_max((cancelled_at IS NOT NULL AND cancelled_at < $c)::INT, started_at) AS cancelled
     FROM ok_terms WHERE known_at < $c GROUP BY user_id
 ),
 voice AS (

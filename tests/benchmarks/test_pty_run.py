@@ -16,15 +16,15 @@ def _python(code: str) -> list[str]:
 
 def test_escape_sequences_are_no_paint_and_the_marker_comes_later() -> None:
     code = (
-        "import sys, os\n"
+        # Before the question: switching the mode throws away an answer that is already there.
+        "import sys, os, tty; tty.setcbreak(0)\n"
         "sys.stdout.write('\\x1b[?1049h\\x1b[2;3H' + '\\x1b[38;5;12m' * 40); sys.stdout.flush()\n"
         "sys.stdout.write('\\x1b[6n'); sys.stdout.flush()\n"
         "answer = b''\n"
-        "import tty; tty.setcbreak(0)\n"
         "while not answer.endswith(b'R'): answer += os.read(0, 1)\n"
         "print('a first line with more than twenty letters', flush=True)\n"
         "print('user-\\x1b[1m4711', flush=True)\n"
-        "import time; time.sleep(60)\n"
+        "os.read(0, 1)\n"
     )
     seen = watch(_python(code), marker="user-4711", timeout_s=30)
     assert seen.marker_s is not None
