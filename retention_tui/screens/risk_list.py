@@ -212,14 +212,19 @@ class RiskScreen(DataScreen):
         last = min(table.total, table.scroll_offset.y + table.visible_rows)
         labels = {key: label for key, label, _ in SORTS}
         order = t("descending") if self.query_shown.descending else t("ascending")
+        if self.query_shown.sort == "rank" and not self.query_shown.descending:
+            sorting = t("by value at risk: risk × expected margin")
+        else:
+            sorting = t(
+                "sorted by {key}, {order}", key=t(labels[self.query_shown.sort]), order=order
+            )
         self.query_one("#status", Static).update(
             Content(
                 joined(
                     (
                         t("{first}-{last} of {total}", first=number(first), last=number(last),
                           total=number(table.total)),
-                        t("sorted by {key}, {order}", key=t(labels[self.query_shown.sort]),
-                          order=order),
+                        sorting,
                         tn("{n} marked", "{n} marked", len(self.marks)) if self.marks else "",
                     )
                 )

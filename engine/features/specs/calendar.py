@@ -9,6 +9,8 @@ _GROUP = "calendar"
 _YEAR_TURN = (
     "CAST(2 AS DOUBLE) * pi() * CAST(day_of_year AS DOUBLE) / (CAST(36525 AS DOUBLE) / 100)"
 )
+_SEASON = Words("一年中的这个时节，对所有用户都一样", "The time of the year, the same for everyone")
+"""Half of a circle says nothing to a reader: its number stays out of the sentence."""
 
 SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
@@ -20,7 +22,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         0,
         False,
         Words("季节（正弦）", "season (sine)"),
-        words("当前所处的季节（正弦值 {value}）", "Time of the year (sine {value})"),
+        _SEASON,
     ),
     FeatureSpec(
         "season_cosine",
@@ -31,7 +33,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         0,
         False,
         Words("季节（余弦）", "season (cosine)"),
-        words("当前所处的季节（余弦值 {value}）", "Time of the year (cosine {value})"),
+        _SEASON,
     ),
     FeatureSpec(
         "week_day",

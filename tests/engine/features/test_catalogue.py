@@ -38,8 +38,9 @@ def test_every_spec_has_words_in_both_languages_with_both_places() -> None:
     labels_zh, labels_en = set(), set()
     for spec in SPECS:
         for text in (spec.sentence.zh, spec.sentence.en):
-            assert text.count("{value}") == 1, spec.name
-            assert text.count("{comparison}") == 1, spec.name
+            places = 0 if spec.name.startswith("season_") else 1
+            assert text.count("{value}") == places, spec.name
+            assert text.count("{comparison}") == places, spec.name
             assert text.format(value="3", comparison="5")
         assert re.search(r"[\u4e00-\u9fff]", spec.label.zh), spec.name
         assert re.search(r"[\u4e00-\u9fff]", spec.sentence.zh), spec.name
