@@ -15,6 +15,7 @@ from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.frame import LabelledFrame, concatenate
+from engine.features.labels import given_cutoffs
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
@@ -71,6 +72,7 @@ def collect_rows(
             cutoffs=settings.training.cutoffs,
             every_days=settings.training.cutoff_every_days,
             test_cutoffs=settings.training.test_cutoffs,
+            given=given_cutoffs(connection) if rule.kind == "label" else (),
         )
         frames = build_labelled(connection, rule, plan.all, progress=progress)
     log = contacts(places.ledger)

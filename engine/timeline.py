@@ -8,11 +8,12 @@ by the data. Training cutoffs must be mature before the first validation or test
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Literal
 
-from engine.errors import DataError, UsageError
+from engine.errors import DataError
 
 RuleKind = Literal["inactive", "lapsed", "no_payment", "label"]
 
@@ -24,7 +25,7 @@ class ChurnRule:
     - `inactive`: no event in the label window.
     - `no_payment`: no succeeded payment in the label window.
     - `lapsed`: the running subscription ends in the window and none follows within `grace_days`.
-    - `label`: given by the table `outcomes`.
+    - `label`: given by the table `outcomes` for the dates in its `as_of`.
     """
 
     kind: RuleKind
@@ -86,14 +87,16 @@ def plan_cutoffs(
     cutoffs: int,
     every_days: int,
     test_cutoffs: int,
+    given: Sequence[datetime] = (),
 ) -> CutoffPlan:
     """The newest mature cutoffs test; calibration, validation and training go before them.
 
     `first_at` and `as_of` bound the data. A short history gets fewer training cutoffs, then fewer
     test cutoffs; the embargo is never given up. Raises `DataError` with the days that are needed
-    when not even one cutoff a phase fits, and `UsageError` for the rule `label`, which has no time.
+    when not even one cutoff a phase fits. The rule `label` knows only the dates `given`.
     """
-    require_timed(rule)
+    if rule.kind == "label":
+        return plan_given(rule, given, cutoffs=cutoffs)
     span = rule.matures_at(first_at) - first_at
     every = timedelta(days=every_days)
     earliest = _midnight_at_or_after(first_at + history(rule))
@@ -123,16 +126,31 @@ def history(rule: ChurnRule) -> timedelta:
     return timedelta(days=max(1, min(rule.active_within_days, rule.horizon_days)))
 
 
-def require_timed(rule: ChurnRule) -> None:
-    """Raises `UsageError` for the rule `label`: a given label has no cutoff and no window."""
-    if rule.kind == "label":
-        raise UsageError(
-            "label_rule_has_no_cutoffs",
-            "The churn rule is 'label'",
-            why="Cutoffs and label windows need a rule with a time axis: "
-            "inactive, no_payment or lapsed",
-            next_step="Set rule under [churn] in the mapping",
+def plan_given(rule: ChurnRule, given: Sequence[datetime], *, cutoffs: int) -> CutoffPlan:
+    """The phases when labels are given for the dates `given` (ascending) and for no others.
+
+    The newest date tests; calibration, validation and up to `cutoffs` training dates go before
+    it, each behind the embargo. Raises `DataError` when the dates are too few or too close.
+    """
+    span = rule.matures_at(datetime.min) - datetime.min
+
+    def newest(before: datetime | None) -> datetime | None:
+        found = [date for date in given if before is None or date + span <= before]
+        return found[-1] if found else None
+
+    test = newest(None)
+    calibrate = test and newest(test)
+    validate = calibrate and newest(calibrate)
+    train = [date for date in given if validate and date + span <= validate]
+    if not (test and calibrate and validate and train):
+        raise DataError(
+            "too_few_label_dates",
+            f"The given labels speak of {len(given)} dates (as_of)",
+            why="Training, validation, calibration and test need four of them, each at least "
+            f"{span.days} days after the one before",
+            next_step="Load labels of earlier dates into outcomes.as_of, or use another churn rule",
         )
+    return CutoffPlan(tuple(train[-cutoffs:]), validate, calibrate, (test,))
 
 
 def _ending_at(newest: datetime, every: timedelta, count: int) -> tuple[datetime, ...]:

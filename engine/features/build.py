@@ -38,8 +38,7 @@ def build_frame(
     """The users eligible at `cutoff`, ordered by id.
 
     `columns`: exactly these, in this order (a model's); None: what the loaded data can fill.
-    Raises `ModelError` naming a column that the catalogue lacks, and `UsageError` for the rule
-    `label`.
+    Raises `ModelError` naming a column that the catalogue lacks.
     """
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.timeline import ChurnRule, require_timed
+from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,10 +26,7 @@ _PARAMETER = re.compile(r"\$([a-z_]+)")
 def eligible(
     connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime
 ) -> NDArray[np.object_]:
-    """The user ids (N,) that `rule` can speak of at `cutoff`, ascending.
-
-    Raises `UsageError` for the rule `label`.
-    """
+    """The user ids (N,) that `rule` can speak of at `cutoff`, ascending."""
     sql = f"SELECT user_id FROM ({eligible_sql(rule)}) AS eligible ORDER BY user_id"
     rows = connection.execute(sql, parameters(sql, rule, cutoff)).fetchnumpy()
     return np.asarray(rows["user_id"], dtype=object)
@@ -38,10 +35,7 @@ def eligible(
 def labels(
     connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime
 ) -> tuple[NDArray[np.object_], NDArray[np.float32]]:
-    """The eligible users (N,), ascending, and 1 (churned) or 0 for each.
-
-    Raises `UsageError` for the rule `label`.
-    """
+    """The eligible users (N,), ascending, and 1 (churned) or 0 for each."""
     sql = (
         f"SELECT user_id, stayed.user_id IS NULL AS churned "
         f"FROM ({eligible_sql(rule)}) AS eligible "
@@ -49,6 +43,14 @@ def labels(
     )
     rows = connection.execute(sql, parameters(sql, rule, cutoff)).fetchnumpy()
     return np.asarray(rows["user_id"], dtype=object), np.asarray(rows["churned"], dtype=np.float32)
+
+
+def given_cutoffs(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, ...]:
+    """The dates for which the table `outcomes` gives labels, ascending."""
+    rows = connection.execute(
+        "SELECT DISTINCT as_of FROM outcomes WHERE as_of IS NOT NULL ORDER BY as_of"
+    ).fetchall()
+    return tuple(row[0] for row in rows)
 
 
 def eligible_sql(rule: ChurnRule) -> str:
@@ -70,7 +72,6 @@ def parameters(sql: str, rule: ChurnRule, cutoff: datetime) -> dict[str, datetim
 
 
 def _rule_sql(rule: ChurnRule, part: str) -> str:
-    require_timed(rule)
     return _read(f"{rule.kind}_{part}.sql")
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import DataError, UsageError
-from engine.timeline import ChurnRule, CutoffPlan, history, plan_cutoffs
+from engine.errors import DataError
+from engine.timeline import ChurnRule, CutoffPlan, history, plan_cutoffs, plan_given
 
 FIRST = datetime(2024, 3, 5, 13, 30)
 
@@ -104,14 +105,46 @@ def test_one_day_short_is_an_error_that_says_how_many_days_are_needed() -> None:
     )
 
 
-def test_a_given_label_has_no_cutoffs() -> None:
-    rule = ChurnRule("label", horizon_days=30)
-    with pytest.raises(UsageError, match="The churn rule is 'label'"):
+DATES = st.lists(st.integers(0, 400), max_size=12, unique=True).map(
+    lambda days: [FIRST + timedelta(days=day) for day in sorted(days)]
+)
+
+
+@given(dates=DATES, lead=st.integers(0, 10), horizon=st.integers(1, 60), cutoffs=st.integers(1, 5))
+def test_given_labels_are_placed_behind_the_embargo(
+    dates: list[datetime], lead: int, horizon: int, cutoffs: int
+) -> None:
+    rule = ChurnRule("label", horizon_days=horizon, lead_days=lead)
+    try:
+        plan = plan_given(rule, dates, cutoffs=cutoffs)
+    except DataError:
+        spaced = 0
+        last = None
+        for date in dates:
+            if last is None or date >= last + timedelta(days=lead + horizon):
+                spaced, last = spaced + 1, date
+        assert spaced < 4
+        return
+    assert set(plan.all) <= set(dates)
+    assert 1 <= len(plan.train) <= cutoffs
+    assert plan.test == (dates[-1],)
+    phases = [plan.train[-1], plan.validate, plan.calibrate, plan.test[0]]
+    for earlier, later in pairwise(phases):
+        assert rule.matures_at(earlier) <= later
+
+
+def test_labels_without_dates_are_refused_with_a_sentence() -> None:
+    with pytest.raises(DataError) as caught:
         plan_cutoffs(
-            rule,
+            ChurnRule("label", horizon_days=30),
             first_at=FIRST,
             as_of=FIRST + timedelta(days=999),
             cutoffs=1,
             every_days=7,
             test_cutoffs=1,
         )
+    assert caught.value.sentence == (
+        "The given labels speak of 0 dates (as_of). Training, validation, calibration and test "
+        "need four of them, each at least 30 days after the one before. Load labels of earlier "
+        "dates into outcomes.as_of, or use another churn rule."
+    )

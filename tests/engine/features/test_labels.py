@@ -9,8 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from engine.errors import UsageError
-from engine.features.labels import eligible, labels
+from engine.features.labels import eligible, given_cutoffs, labels
 from engine.timeline import ChurnRule
 
 Open = Callable[..., duckdb.DuckDBPyConnection]
@@ -189,14 +188,24 @@ def test_lapsed_speaks_of_terms_that_run_are_known_and_were_not_given_back(
     assert list(eligible(connection, rule, cutoff)) == ["given_back_later", "runs"]
 
 
-def test_a_given_label_is_refused_with_a_sentence(
+def test_given_labels_speak_of_their_own_dates(
     connection: duckdb.DuckDBPyConnection, cutoff: datetime
 ) -> None:
     rule = ChurnRule("label", horizon_days=30)
-    for ask in (eligible, labels):
-        with pytest.raises(UsageError) as caught:
-            ask(connection, rule, cutoff)
-        assert caught.value.sentence == (
-            "The churn rule is 'label'. Cutoffs and label windows need a rule with a time axis: "
-            "inactive, no_payment or lapsed. Set rule under [churn] in the mapping."
-        )
+    known = sorted(
+        str(row[0])
+        for row in connection.execute(
+            "SELECT user_id FROM users WHERE signed_up_at IS NULL OR signed_up_at < ?", [cutoff]
+        ).fetchall()
+    )
+    leaves, stays = known[:2]
+    connection.execute(
+        "INSERT INTO outcomes VALUES ($1, 1, $3), ($2, 0, $3), ($2, 1, $4), ($1, 0, NULL)",
+        [leaves, stays, cutoff, cutoff - DAY],
+    )
+    assert given_cutoffs(connection) == (cutoff - DAY, cutoff)
+    users, label = labels(connection, rule, cutoff)
+    assert (list(users), list(label)) == ([leaves, stays], [1.0, 0.0])
+    assert list(labels(connection, rule, cutoff - DAY)[0]) == [stays]
+    # A date without labels is one to score: everyone known by then.
+    assert list(eligible(connection, rule, cutoff + timedelta(seconds=1))) == known
