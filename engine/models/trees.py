@@ -84,8 +84,9 @@ class TreeConfig:
     max_trees: int = 400
     learning_rate: float = 0.05
     max_leaves: int = 23
-    min_rows_in_leaf: int = 40
-    l2: float = 1.0
+    min_rows_in_leaf: int = 100
+    l2: float = 5.0
+    features: float = 0.3  # share of the columns, drawn anew, that a split may choose from
     patience: int = 25
 
 
@@ -119,6 +120,7 @@ class TreeModel(SingleModel):
             max_leaf_nodes=config.max_leaves,
             min_samples_leaf=max(1, min(config.min_rows_in_leaf, len(rows) // 20)),
             l2_regularization=config.l2,
+            max_features=config.features,
             early_stopping=early,
             n_iter_no_change=config.patience,
             categorical_features=None,
