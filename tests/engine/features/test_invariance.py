@@ -16,6 +16,8 @@ from engine.features.frame import FeatureFrame
 from engine.features.proofs import differences
 from engine.timeline import ChurnRule
 
+pytestmark = pytest.mark.slow
+
 Tables = Mapping[str, pd.DataFrame]
 Open = Callable[..., duckdb.DuckDBPyConnection]
 

@@ -13,6 +13,8 @@ from engine.features.build import build_frame
 from engine.features.proofs import FUTURES, prove, prove_past
 from engine.timeline import ChurnRule, RuleKind
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("kind", "days_later"),

@@ -22,6 +22,8 @@ from engine.outreach.suppressions import suppress
 from engine.outreach.templates import TemplateLibrary, templates_root
 from engine.store.lease import lease
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
