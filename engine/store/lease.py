@@ -25,6 +25,9 @@ WAIT_S = 5.0
 RETRY_S = 0.05
 """Mean pause between two tries; jittered, so that two waiting processes do not march in step."""
 
+REBUILDABLE = "behaviour.duckdb"
+"""The one database that a load makes anew; advice to move any other away would lose facts."""
+
 STORAGE_VERSION = "v1.5.0"
 """Files written by DuckDB 2 stay readable by 1.5."""
 
@@ -191,8 +194,9 @@ def _unreadable(path: Path, attach: Mapping[str, Path], error: Exception) -> Sto
     return StorageError(
         "unreadable_database",
         f"{at_fault} cannot be opened as a database: {first_line(error)}",
-        next_step="Restore it from a backup; behaviour data can be rebuilt: "
-        "move the file away and run `retention load`",
+        next_step="Behaviour data can be rebuilt: move the file away and run `retention load`"
+        if at_fault.name == REBUILDABLE
+        else "Put a backup in its place and keep the damaged file: it cannot be rebuilt",
     )
 
 

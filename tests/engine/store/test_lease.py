@@ -157,7 +157,7 @@ def test_what_is_no_database_is_said_and_left_alone(
     database: Path, tmp_path: Path, damage: str, write: bool
 ) -> None:
     whole = database.read_bytes()
-    path = tmp_path / "damaged.duckdb"
+    path = tmp_path / "behaviour.duckdb"
     if damage == "folder":
         path.mkdir()
     else:
@@ -169,7 +169,9 @@ def test_what_is_no_database_is_said_and_left_alone(
         }[damage]
         path.write_bytes(content)
     with (
-        pytest.raises(StorageError, match=r"damaged\.duckdb cannot be opened as a database: ") as e,
+        pytest.raises(
+            StorageError, match=r"behaviour\.duckdb cannot be opened as a database: "
+        ) as e,
         lease(path, write=write),
     ):
         pass
