@@ -100,9 +100,17 @@ def _atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.unlink(missing_ok=True)
         raise StorageError(
             "export",
-            f"{path} could not be written: {str(error).splitlines()[0]}",
+            f"{path} could not be written: {_refusal(error)}",
             next_step="Make room or choose another place, then export again",
         ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """The system's own words, without the names of our temporary files."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    number = re.search(r'"errno":"(\d+)"', str(error))
+    return os.strerror(int(number.group(1))) if number else str(error).splitlines()[0]
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row], path: Path, *, bom: bool, raw: bool) -> None:
