@@ -40,7 +40,7 @@ def sentence(
 ) -> Words:
     """The reason's sentence: the user's value beside that of retained users.
 
-    A missing value is said with the feature's name ("days since last ticket: none on record").
+    A template without places stands as it is (the season). A missing value is said with the feature's name ("days since last ticket: none on record").
     """
     texts = {}
     for language, template, label, stayed in (
@@ -48,7 +48,9 @@ def sentence(
         ("en", spec.sentence.en, _capital(spec.label.en), "; similar users who stayed: "),
     ):
         theirs = written(comparison, spec.unit, language, currency)
-        if value is None:
+        if "{value}" not in template:
+            text = template
+        elif value is None:
             colon = "：" if language == "zh" else ": "
             text = f"{label}{colon}{_MISSING[language]}{stayed}{theirs}"
         else:

@@ -37,7 +37,7 @@ class Session:
 
     @cached_property
     def language(self) -> str:
-        """--lang, else the workspace's setting, else the environment's, else Chinese."""
+        """--lang, else the workspace's setting, else Chinese where LANG says so, else English."""
         if self.chosen_language:
             return self.chosen_language
         if (self.folder / "retention.toml").exists():

@@ -75,6 +75,12 @@ def test_a_sentence() -> None:
     assert said.en == "Nothing learned for 14 days; similar users who stayed: 3 days"
 
 
+def test_a_sentence_without_places_stands_as_it_is() -> None:
+    season = next(one for one in SPECS if one.name == "season_sine")
+    for value, comparison in ((0.5, -0.9), (None, None)):
+        assert sentence(season, value, comparison, currency="CNY") == season.sentence
+
+
 def test_missing_value_and_missing_comparison() -> None:
     feature = spec("已 {value} 没有学习", "Nothing learned for {value}")
     unknown = sentence(feature, None, 3, currency="CNY")
