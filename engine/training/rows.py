@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.errors import DataError
-from engine.features.frame import FeatureFrame, LabelledFrame, Sequences
+from engine.features.frame import LabelledFrame, Sequences, concatenate
 from engine.models.base import check_columns
 
 
@@ -68,49 +68,34 @@ def check_rows(data: TrainingData) -> None:
 
 
 def join(first: LabelledFrame, second: LabelledFrame) -> LabelledFrame:
-    """The rows of both, in that order. Raises `ModelError` when the columns differ."""
+    """The rows of both, in that order; of different builds, their events are brought together.
+
+    Raises `ModelError` when the columns differ.
+    """
     a, b = first.frame, second.frame
     check_columns("in training", a.columns, b.columns)
-    return LabelledFrame(
-        FeatureFrame(
-            np.concatenate([a.user_ids, b.user_ids]),
-            np.concatenate([a.cutoffs, b.cutoffs]),
-            np.concatenate([a.segments, b.segments]),
-            a.columns,
-            np.concatenate([a.values, b.values]),
-            _join_sequences(a.sequences, b.sequences),
-        ),
-        np.concatenate([first.label, second.label]),
-        np.concatenate([first.weight, second.weight]),
-    )
+    if a.sequences.kind is not b.sequences.kind:
+        one, other = _one_array(a.sequences, b.sequences)
+        first = replace(first, frame=replace(a, sequences=one))
+        second = replace(second, frame=replace(b, sequences=other))
+    return concatenate([first, second])
 
 
-def _join_sequences(a: Sequences, b: Sequences) -> Sequences:
-    same_events = a.kind is b.kind and a.topic is b.topic and a.occurred_s is b.occurred_s
-    if same_events and a.kinds == b.kinds and a.topics == b.topics:
-        return Sequences(
-            a.kind,
-            a.topic,
-            a.value,
-            a.occurred_s,
-            np.concatenate([a.start, b.start]),
-            np.concatenate([a.stop, b.stop]),
-            a.kinds,
-            a.topics,
-        )
+def _one_array(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
+    """Both sequences over one flat array of events, the events of `b` behind those of `a`."""
     kinds, kind = _join_names(a.kinds, b.kinds)
     topics, topic = _join_names(a.topics, b.topics)
-    shift = len(a.kind)
-    return Sequences(
-        np.concatenate([a.kind, kind[b.kind]]),
-        np.concatenate([a.topic, topic[b.topic]]),
-        np.concatenate([a.value, b.value]),
-        np.concatenate([a.occurred_s, b.occurred_s]),
-        np.concatenate([a.start, b.start + shift]),
-        np.concatenate([a.stop, b.stop + shift]),
-        kinds,
-        topics,
+    both = replace(
+        a,
+        kind=np.concatenate([a.kind, kind[b.kind]]),
+        topic=np.concatenate([a.topic, topic[b.topic]]),
+        value=np.concatenate([a.value, b.value]),
+        occurred_s=np.concatenate([a.occurred_s, b.occurred_s]),
+        kinds=kinds,
+        topics=topics,
     )
+    behind = len(a.kind)
+    return both, replace(both, start=b.start + behind, stop=b.stop + behind)
 
 
 def _join_names(
