@@ -120,9 +120,9 @@ def attribute(
         rows = np.flatnonzero(segments == segment)
         peers = _peers(model, segment, panel_size)
         parts = [explain(rows, frame.take(rows), peers) for explain in explainers]
-        contributions[rows] = scale * np.mean([part.groups for part in parts], axis=0)
-        baseline[rows] = scale * np.mean([part.baseline for part in parts]) + shift
-        columns = np.mean([part.columns for part in parts], axis=0)
+        contributions[rows] = scale * model.mixed([part.groups for part in parts])
+        baseline[rows] = scale * model.mixed([part.baseline for part in parts]) + shift
+        columns = model.mixed([part.columns for part in parts])
         above = finite(frame.values[rows]) - peers.median
         leading[rows] = _leading(columns, contributions[rows], group_of, above, direction)
     log_odds = model.predict(frame).log_odds

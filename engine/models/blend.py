@@ -1,8 +1,8 @@
-"""The unit that ships: one or more single models, their mean log-odds, calibration and panel."""
+"""The unit that ships: one or more single models, their mixed log-odds, calibration and panel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -28,13 +28,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RiskModel:
-    """log-odds = scale · mean of the components' log-odds + shift."""
+    """log-odds = scale · mean of the components' log-odds, weighted by `shares` + shift."""
 
     kind: str  # "blend", or the kind of its only component
     components: tuple[SingleModel, ...]
     calibration: Calibration
     panel: Panel
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON: seed, cutoffs, versions …
+    shares: tuple[float, ...] = ()  # of the components, their sum is 1; empty: all the same
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -42,10 +43,15 @@ class RiskModel:
         return self.components[0].columns
 
     def raw_log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
-        """The mean log-odds of the components before calibration, shape (N,)."""
+        """The mixed log-odds of the components before calibration, shape (N,)."""
         check_columns(self.kind, self.columns, frame.columns)
-        scores = [component.log_odds(frame) for component in self.components]
-        return np.asarray(np.mean(scores, axis=0), np.float64)
+        return self.mixed([component.log_odds(frame) for component in self.components])
+
+    def mixed(self, parts: Sequence[NDArray[np.float64] | float]) -> NDArray[np.float64]:
+        """The mean by `shares` of one array (or number) a component, all of one shape."""
+        shares = self.shares or (1 / len(parts),) * len(parts)
+        weighed = (share * np.asarray(part) for share, part in zip(shares, parts, strict=True))
+        return np.asarray(np.sum(list(weighed), axis=0), np.float64)
 
     def predict(self, frame: FeatureFrame) -> Prediction:
         """Risk and calibrated log-odds of every row. Raises `ModelError` on other columns."""
@@ -70,6 +76,7 @@ class RiskModel:
             "kind": self.kind,
             "columns": list(self.columns),
             "components": components,
+            "shares": list(self.shares),
             "calibration": asdict(self.calibration),
             "panel": panel_names,
             "metadata": dict(self.metadata),
@@ -91,6 +98,8 @@ class RiskModel:
             Calibration(**config["calibration"]),
             Panel.from_state(_below(arrays, "panel."), config["panel"]),
             config["metadata"],
+            # Models saved before components had shares mix them alike.
+            tuple(config.get("shares", ())),
         )
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingData",
     "choose",
+    "net_share",
     "train_challenger",
 ]
 
@@ -40,6 +41,9 @@ MODEL_CHOICES = ("auto", "blend", "churn_net", "hist_gradient_boosting", "logist
 
 LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
 """Tried on the validation rows; scikit-learn's C."""
+
+NET_SHARES = (0.25, 0.5, 0.75)
+"""Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
 
 FIRST_FIT_SHARE = 0.6
 """Of the budget: the net's first fit ends there, so that the refit has time."""
@@ -130,6 +134,7 @@ class _Run:
         self.started = started
         self.recent = join(data.train, data.validate) if len(data.validate) else data.train
         self.learning: tuple[Mapping[str, float], ...] = ()
+        self.scored: dict[str, NDArray[np.float64]] = {}
 
     def challenger(self) -> Challenger:
         """All steps in order."""
@@ -224,27 +229,34 @@ class _Run:
         ).model
 
     def _blend(self, fitted: Mapping[str, SingleModel], panel: Panel) -> RiskModel:
-        """Net and trees; the logistic model joins when that lowers the calibrated loss."""
-        pair = (fitted[ChurnNet.kind], fitted[TreeModel.kind])
-        blends = [
-            self._calibrated(BLEND, parts, panel)
-            for parts in (pair, (*pair, fitted[LogisticModel.kind]))
-        ]
-        return min(blends, key=lambda model: self._mean(self._losses(model)))
+        net, trees = fitted[ChurnNet.kind], fitted[TreeModel.kind]
+        rows = self.data.calibrate
+        share = net_share(self._scores(net), self._scores(trees), rows.label, rows.weight)
+        return self._calibrated(BLEND, (net, trees), panel, (share, 1 - share))
 
     def _calibrated(
-        self, kind: str, components: tuple[SingleModel, ...], panel: Panel
+        self,
+        kind: str,
+        components: tuple[SingleModel, ...],
+        panel: Panel,
+        shares: tuple[float, ...] = (),
     ) -> RiskModel:
         calibrate = self.data.calibrate
         if not any(isinstance(part, ChurnNet) for part in components):
             panel = replace(panel, pooled=panel.pooled[:, :0])
-        raw = RiskModel(kind, components, Calibration(), panel, self._metadata())
-        scores = raw.raw_log_odds(calibrate.frame)
+        raw = RiskModel(kind, components, Calibration(), panel, self._metadata(), shares)
+        scores = raw.mixed([self._scores(part) for part in components])
         return raw.with_calibration(fit_calibration(scores, calibrate.label, calibrate.weight))
 
     def _losses(self, model: RiskModel) -> NDArray[np.float64]:
-        calibrate = self.data.calibrate
-        return log_loss(model.predict(calibrate.frame).log_odds, calibrate.label)
+        raw = model.mixed([self._scores(part) for part in model.components])
+        return log_loss(model.calibration.apply(raw), self.data.calibrate.label)
+
+    def _scores(self, model: SingleModel) -> NDArray[np.float64]:
+        """The model's log-odds on the calibration rows; many mixtures read them, one computes."""
+        if model.kind not in self.scored:
+            self.scored[model.kind] = model.log_odds(self.data.calibrate.frame)
+        return self.scored[model.kind]
 
     def _mean(self, losses: NDArray[np.float64]) -> float:
         return float(np.average(losses, weights=self.data.calibrate.weight))
@@ -286,19 +298,39 @@ def _part(progress: Progress, start: float, stop: float) -> Progress:
     return report
 
 
-def choose(losses: Mapping[str, NDArray[np.float64]], weight: NDArray[Any]) -> str:
-    """The blend, unless a single model's loss is lower by more than one standard error.
+def choose(
+    losses: Mapping[str, NDArray[np.float64]], weight: NDArray[Any], preferred: str = BLEND
+) -> str:
+    """The preferred model, unless the best one's loss is lower by more than one standard error.
 
-    `losses` holds the loss of every row by model; without a blend the lowest mean loss wins. The
-    blend has the lower variance, so a tie is its own.
+    `losses` holds the loss of every row by model; where the preferred one is absent the lowest
+    mean loss wins. Preferred is what varies least, so a tie is its own.
     """
     mean = {name: float(np.average(values, weights=weight)) for name, values in losses.items()}
     best = min(mean, key=lambda name: mean[name])
-    if BLEND not in losses or best == BLEND:
+    if preferred not in losses or best == preferred:
         return best
-    difference = losses[best] - losses[BLEND]
-    spread = np.sqrt(np.average((difference - difference.mean()) ** 2, weights=weight))
-    return best if mean[BLEND] - mean[best] > spread / np.sqrt(len(difference)) else BLEND
+    difference = losses[preferred] - losses[best]
+    gain = mean[preferred] - mean[best]
+    spread = np.sqrt(np.average((difference - gain) ** 2, weights=weight))
+    return best if gain > spread / np.sqrt(len(difference)) else preferred
+
+
+def net_share(
+    net: NDArray[np.float64],
+    trees: NDArray[np.float64],
+    label: NDArray[Any],
+    weight: NDArray[Any],
+) -> float:
+    """The net's share of the blend, one of `NET_SHARES`, from the log-odds (N,) of both.
+
+    The first is taken unless another one's calibrated loss is clearly lower (see `choose`).
+    """
+    losses = {}
+    for share in NET_SHARES:
+        mixed = share * net + (1 - share) * trees
+        losses[str(share)] = log_loss(fit_calibration(mixed, label, weight).apply(mixed), label)
+    return float(choose(losses, weight, str(NET_SHARES[0])))
 
 
 def _cutoffs(rows: LabelledFrame) -> list[str]:

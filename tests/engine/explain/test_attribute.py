@@ -32,6 +32,17 @@ def test_contributions_and_remainder_add_up(world, name: str) -> None:  # type: 
     assert within.mean() >= (0.95 if name == "blend" else 1)
 
 
+def test_the_parts_of_a_blend_count_by_their_shares(world) -> None:  # type: ignore[no-untyped-def]
+    frame = world.fresh.frame.take(np.arange(8))
+    alone = [attribute(replace(world.blend, shares=tuple(one)), frame, GROUPS) for one in np.eye(3)]
+    mixed = attribute(replace(world.blend, shares=(0.2, 0.7, 0.1)), frame, GROUPS)
+    for what in ("log_odds", "baseline_log_odds", "remainder"):
+        parts = [getattr(found, what) for found in alone]
+        assert getattr(mixed, what) == pytest.approx(
+            0.2 * parts[0] + 0.7 * parts[1] + 0.1 * parts[2], abs=1e-9
+        )
+
+
 @given(
     values=st.lists(
         st.one_of(

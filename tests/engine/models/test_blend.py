@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,24 @@ def test_log_odds_are_the_calibrated_mean_of_the_parts(model: RiskModel, planted
     found = model.predict(frame)
     assert found.log_odds == pytest.approx(1.5 * (logistic + trees) / 2 - 0.25)
     assert found.risk == pytest.approx(1 / (1 + np.exp(-found.log_odds)))
+
+
+def test_shares_weigh_the_parts_and_survive_the_state(model: RiskModel, planted: Rows) -> None:
+    frame = planted(50, seed=2).frame
+    logistic, trees = (part.log_odds(frame) for part in model.components)
+    uneven = replace(model, shares=(0.25, 0.75))
+    found = uneven.predict(frame).log_odds
+    assert found == pytest.approx(1.5 * (0.25 * logistic + 0.75 * trees) - 0.25)
+    again = RiskModel.from_state(*uneven.state())
+    assert np.array_equal(again.predict(frame).log_odds, found)
+
+
+def test_a_model_saved_without_shares_mixes_alike(model: RiskModel, planted: Rows) -> None:
+    arrays, config = model.state()
+    del config["shares"]
+    frame = planted(50, seed=2).frame
+    again = RiskModel.from_state(arrays, config)
+    assert np.array_equal(again.predict(frame).log_odds, model.predict(frame).log_odds)
 
 
 def test_state_makes_a_model_with_the_same_bits(model: RiskModel, planted: Rows) -> None:

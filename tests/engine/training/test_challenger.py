@@ -15,6 +15,7 @@ from engine.training.challenger import (
     TrainingConfig,
     TrainingData,
     choose,
+    net_share,
     train_challenger,
 )
 from engine.training.fit import FitConfig
@@ -139,7 +140,7 @@ def test_labels_are_zero_or_one(planted: Rows) -> None:
 
 
 def test_one_column_and_few_rows_train(planted: Rows) -> None:
-    data = _data(planted, 30, columns=1)  # type: ignore[arg-type]
+    data = _data(planted, 30, columns=1)
     found = train_challenger(data, SMALL)
     assert np.isfinite(found.model.predict(data.test.frame).log_odds).all()
 
@@ -197,6 +198,36 @@ def test_a_single_model_replaces_the_blend_only_by_more_than_noise() -> None:
         "logistic"
     )
     assert choose({"a": blend, "b": blend - 0.001}, weight) == "b"
+    assert choose({"a": blend, "b": blend - noise - 0.05}, weight, "a") == "b"
+
+
+def test_the_standard_error_is_that_of_the_weighted_rows() -> None:
+    """Half of the rows have no weight: what they say must not count."""
+    rng = np.random.default_rng(2)
+    weight = np.repeat([1.0, 0.0], 300)
+    blend = rng.random(600)
+    better = np.where(weight > 0, blend - 0.01, blend + 50.0)
+    assert choose({"blend": blend, "logistic": better}, weight) == "logistic"
+
+
+def test_the_net_has_the_greater_share_only_where_it_clearly_knows_more() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.normal(-1, 1.5, 4000)
+    label = (rng.random(4000) < 1 / (1 + np.exp(-truth))).astype(np.float32)
+    vague = truth + rng.normal(0, 2, 4000)
+    weight = np.ones(4000)
+    assert net_share(truth, vague, label, weight) == 0.75
+    assert net_share(vague, truth, label, weight) == 0.25
+    assert net_share(truth, truth, label, weight) == 0.25
+
+
+def test_the_blend_is_of_net_and_trees_by_the_share(challenger: Challenger) -> None:
+    assert challenger.blend is not None
+    assert [part.kind for part in challenger.blend.components] == [
+        "churn_net",
+        "hist_gradient_boosting",
+    ]
+    assert challenger.blend.shares in [(share, 1 - share) for share in (0.25, 0.5, 0.75)]
 
 
 def test_parts_of_different_builds_are_joined(planted: Rows) -> None:
