@@ -256,7 +256,7 @@ def _show_plan(session: Session, summary: PlanSummary) -> None:
         cost=summary.worst_case_cost,
         currency=summary.currency,
     )
-    if summary.status == "pending_approval":
+    if summary.status == "pending_approval" and summary.to_send:
         session.say("Next: retention approve {plan_id}", plan_id=summary.plan_id)
     elif summary.status == "approved":
         session.say("Next: retention send {plan_id}", plan_id=summary.plan_id)
