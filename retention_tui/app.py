@@ -17,6 +17,7 @@ from engine.types import ExportFormat, ExportKind, ModelCard, PlanRequest, RankQ
 from retention_tui import flows
 from retention_tui.actions import bindings
 from retention_tui.client import EngineClient, EngineCrash, WorkspaceFacts
+from retention_tui.faults import headline
 from retention_tui.i18n import LANGUAGES, current_language, t, use_language
 from retention_tui.jobs import JobKind, JobRunner, JobStatus
 from retention_tui.modals.error import ErrorDialog
@@ -112,7 +113,10 @@ class RetentionApp(App[None], inherit_bindings=False):
         if isinstance(error, EngineCrash):
             self.open(ErrorDialog(error))
         else:
-            self.notify(error.sentence, severity="error", markup=False, timeout=2 * TOAST_S)
+            kind = headline(error)
+            self.notify(
+                error.sentence, title=kind, severity="error", markup=False, timeout=2 * TOAST_S
+            )
 
     def open(
         self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
@@ -248,6 +252,7 @@ class RetentionApp(App[None], inherit_bindings=False):
             self.say(t("No job is running"))
 
     def action_refresh(self) -> None:
+        self._read_facts()  # they are missing where the database was busy at the start
         if isinstance(self.screen, DataScreen):
             self.screen.refresh_data()
 

@@ -190,11 +190,21 @@ class JobRunner:
             self._set(state="cancelled", exit_code=code)
         else:
             said = last.words if last is not None and last.kind == "failed" else None
-            self._set(state="failed", exit_code=code, words=said or self._last_line(status))
+            self._set(state="failed", exit_code=code, words=said or self._fall(code, status))
+
+    @classmethod
+    def _fall(cls, code: int, status: JobStatus) -> Words | None:
+        """The best word there is on a child that fell without one of its own."""
+        said = cls._last_line(status)
+        if said is None and code == -signal.SIGKILL:
+            from engine.jobs.protocol import KILLED  # too heavy before the first paint
+
+            return KILLED
+        return said
 
     @staticmethod
     def _last_line(status: JobStatus) -> Words | None:
-        """The end of the log: the best word there is when a child fell without one of its own."""
+        """The end of the log."""
         try:
             tail = status.log_path.read_bytes()[-LAST_LINES_BYTES:].decode("utf-8", "replace")
         except OSError:

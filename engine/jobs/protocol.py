@@ -69,6 +69,12 @@ _STAGES = {
     "done": Words("完成", "Done"),
 }
 
+KILLED = Words(
+    "进程被系统强行结束（信号 9），常见原因是内存不足",
+    "The system ended it (signal 9), often for want of memory",
+)
+"""What can be said of a job that SIGKILL ended before it could say anything."""
+
 
 def stage_words(stage: str) -> Words:
     """The words of a stage; the stage itself where it has none."""
