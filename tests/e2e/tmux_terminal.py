@@ -40,6 +40,7 @@ class Terminal:
         self.folder = folder
         self.mark = uuid.uuid4().hex
         self._socket = f"retention-{self.mark[:12]}"
+        self._own: set[int] = set()
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -75,6 +76,7 @@ class Terminal:
         self.write(f"PS1='{PROMPT} '; clear")
         self.press("Enter")
         self.wait_for(f"^{PROMPT} *$")
+        self._own = {int(self.format("pane_pid")), int(self.format("pid"))}
 
     def close(self) -> None:
         """End the server and whatever still runs in it."""
@@ -150,13 +152,11 @@ class Terminal:
     def processes(self) -> dict[int, str]:
         """Process id -> command of all that was started in this terminal and lives.
 
-        The shell of the pane is not counted.
+        The shell of the pane and the server are not counted.
         """
         found = {}
-        own = int(self.format("pane_pid"))
-        server = int(self.format("pid"))
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) in (own, server):
+            if not entry.name.isdigit() or int(entry.name) in self._own:
                 continue
             try:
                 environment = (entry / "environ").read_bytes()
@@ -167,6 +167,13 @@ class Terminal:
             if f"{MARK}={self.mark}".encode() in environment.split(b"\0") and state != "Z":
                 found[int(entry.name)] = command.strip()
         return found
+
+    def wait_for_silence(self, timeout_s: float = 30.0) -> None:
+        """Wait until nothing that was started in this terminal lives."""
+        ends = time.monotonic() + timeout_s
+        while left := self.processes():
+            assert time.monotonic() < ends, f"still running after {timeout_s} s: {left}"
+            time.sleep(POLL_S)
 
 
 @contextmanager
