@@ -39,6 +39,7 @@ def gate(
     """The verdict on N common test rows: `label` of 0 and 1, `users` to cluster on, three risks.
 
     The challenger wins if all of these hold:
+    - it does not score exactly as the champion does: there would be nothing to gain;
     - against a champion, the 95 % interval of its log loss minus the champion's stays at or below
       the margin; as a first model, the interval of its ROC-AUC lies above 0.5;
     - its calibration error is within the limit, or within what a perfectly calibrated model
@@ -61,7 +62,12 @@ def gate(
         log_loss_difference = compare(champion, "log_loss")
         roc_auc_difference = compare(champion, "roc_auc")
         kept = log_loss_difference.high <= limits.log_loss_margin
-        said.append((kept, _against_champion(log_loss_difference, kept, limits)))
+        same = np.array_equal(challenger, champion)
+        said.append(
+            (False, _same_as_champion())
+            if same
+            else (kept, _against_champion(log_loss_difference, kept, limits))
+        )
     said.append(_calibration(label, challenger, weight, limits, seed))
     if baseline is not None and not np.array_equal(baseline, challenger):
         loss = compare(baseline, "log_loss")
@@ -137,6 +143,13 @@ def _first_model(auc: Interval) -> Words:
     return Words(
         f"首个模型：ROC-AUC {numbers}，尚不能证明好于随机排序。",
         f"First model: ROC-AUC {numbers}, not shown to be better than chance.",
+    )
+
+
+def _same_as_champion() -> Words:
+    return Words(
+        "与现任模型的打分完全相同，没有可更换的。",
+        "Scores exactly as the champion does: there is nothing to gain.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One line on every screen while a job runs, and its end until the next key."""
+"""One line on every screen while a job runs; its end is a toast."""
 
 from __future__ import annotations
 
@@ -59,13 +59,11 @@ class JobBar(Static):
     JobBar {
         height: 1; display: none; background: $primary 30%; color: $foreground;
         &.-on { display: block; }
-        &.-failed { background: $error 40%; }
-        &.-succeeded { background: $success 30%; }
     }
     """
 
     def tell(self, status: JobStatus | None, now: datetime) -> None:
-        """Show `status`; a job that has ended well takes its line away with the toast's help."""
+        """Show `status`; a job that has ended takes its line away."""
         on = status is not None and status.running
         self.set_class(on, "-on")
         if status is not None and on:

@@ -53,6 +53,14 @@ def test_a_blind_first_model_does_not(world: dict[str, np.ndarray]) -> None:
     assert "not shown to be better than chance" in verdict.statements[1].en
 
 
+def test_the_champion_again_gains_nothing(world: dict[str, np.ndarray]) -> None:
+    verdict = judge(world, "truth", "truth")
+    assert not verdict.wins
+    assert verdict.statements[1].en == (
+        "Scores exactly as the champion does: there is nothing to gain."
+    )
+
+
 def test_a_better_challenger_wins_and_a_worse_one_does_not(world: dict[str, np.ndarray]) -> None:
     better = judge(world, "truth", "noisy")
     assert better.wins
@@ -67,8 +75,9 @@ def test_a_better_challenger_wins_and_a_worse_one_does_not(world: dict[str, np.n
     assert "worse by more than the margin of 0.01" in worse.statements[1].en
 
 
-def test_an_equal_challenger_wins_because_it_is_fresher(world: dict[str, np.ndarray]) -> None:
-    assert judge(world, "truth", "truth").wins
+def test_a_level_challenger_wins_because_it_is_fresher(world: dict[str, np.ndarray]) -> None:
+    fresher = world | {"fresher": world["truth"] * (1 - 1e-9)}
+    assert judge(fresher, "fresher", "truth").wins
 
 
 def test_a_model_with_wrong_probabilities_does_not_win(world: dict[str, np.ndarray]) -> None:
