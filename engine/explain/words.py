@@ -40,7 +40,8 @@ def sentence(
 ) -> Words:
     """The reason's sentence: the user's value beside that of retained users.
 
-    A template without places stands as it is (the season). A missing value is said with the feature's name ("days since last ticket: none on record").
+    A missing value is said with the feature's name ("days since last ticket: none on record"). A
+    template without places stands as it is (the season).
     """
     texts = {}
     for language, template, label, stayed in (
