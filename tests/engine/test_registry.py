@@ -25,6 +25,8 @@ from engine.training.challenger import TrainingConfig, TrainingData, train_chall
 from engine.training.fit import FitConfig
 from engine.types import Confusion, LabelCounts, Metrics, ModelCard
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., LabelledFrame]
 NOW = datetime(2026, 3, 1, 8, 30)
 

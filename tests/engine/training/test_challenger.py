@@ -20,6 +20,8 @@ from engine.training.challenger import (
 )
 from engine.training.fit import FitConfig
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., LabelledFrame]
 
 SMALL = TrainingConfig(

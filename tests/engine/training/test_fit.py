@@ -15,6 +15,8 @@ from engine.models.logistic import LogisticModel
 from engine.models.nets.fusion import NetConfig
 from engine.training.fit import FitConfig, NetFit, _bucketed, fit_net, use_threads
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., LabelledFrame]
 NET = NetConfig(hidden=12, layer=24)
 FIT = FitConfig(max_epochs=4, least_steps=20)
