@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.outreach.decision import Candidate
 from engine.places import Places
 from engine.ranking.filters import compile_filter
-from engine.ranking.pages import not_scored
+from engine.ranking.pages import SCORES, not_scored
 from engine.scoring import run_of
 from engine.store.codec import from_text
 from engine.store.lease import lease
@@ -17,12 +17,7 @@ from engine.types import Reason, ScoringRun
 if TYPE_CHECKING:
     import duckdb
 
-_SELECT = (
-    "SELECT s.user_id, s.risk, s.value, s.reasons FROM score s "
-    "JOIN scoring_run r USING (scoring_run_id) "
-    "LEFT JOIN behaviour.users u ON u.user_id = s.user_id "
-    "WHERE s.scoring_run_id = ?"
-)
+_SELECT = f"SELECT s.user_id, s.risk, s.value, s.reasons {SCORES}"
 
 
 def candidates(

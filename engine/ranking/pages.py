@@ -38,7 +38,7 @@ SORTS = {
 }
 """Sort key -> SQL; every order ends with the rank, so that it is total."""
 
-_FROM = (
+SCORES = (
     "FROM score s JOIN scoring_run r USING (scoring_run_id) "
     "LEFT JOIN behaviour.users u ON u.user_id = s.user_id WHERE s.scoring_run_id = ?"
 )
@@ -66,6 +66,17 @@ def risk_row(record: Sequence[Any]) -> RiskRow:
         reason=Words(record[9], record[10]),
         last_contact_at=record[11],
     )
+
+
+def order_of(query: RankQuery) -> str:
+    """The ORDER BY of a view; raises `UsageError` for an unknown sort key."""
+    if query.sort not in SORTS:
+        raise UsageError(
+            "sort_key",
+            f"{query.sort!r} is not a sort key",
+            why=f"Sort keys are {', '.join(SORTS)}",
+        )
+    return f"{SORTS[query.sort]} {'DESC' if query.descending else 'ASC'} NULLS LAST, s.rank"
 
 
 class Ranking:
@@ -101,20 +112,6 @@ class Ranking:
             rows = self._rows(connection, run, ranks[start : start + count])
         return RankPage(rows, start, len(ranks), run.scoring_run_id, run.cutoff, run.model_id)
 
-    def user_ids(self, query: RankQuery) -> tuple[str, ...]:
-        """All users of a view, in its order."""
-        with lease(self._places.ledger, attach={"behaviour": self._places.behaviour}) as connection:
-            run = run_of(connection)
-            if run is None:
-                raise not_scored()
-            ranks = self._ranks(connection, run, query)
-            by_rank = dict(
-                connection.execute(
-                    "SELECT rank, user_id FROM score WHERE scoring_run_id = ?", [run.scoring_run_id]
-                ).fetchall()
-            )
-        return tuple(by_rank[int(rank)] for rank in ranks)
-
     def _ranks(
         self, connection: duckdb.DuckDBPyConnection, run: ScoringRun, query: RankQuery
     ) -> NDArray[np.int64]:
@@ -132,18 +129,12 @@ class Ranking:
     def _select_ranks(
         connection: duckdb.DuckDBPyConnection, run: ScoringRun, query: RankQuery
     ) -> NDArray[np.int64]:
-        if query.sort not in SORTS:
-            raise UsageError(
-                "sort_key",
-                f"{query.sort!r} is not a sort key",
-                why=f"Sort keys are {', '.join(SORTS)}",
-            )
+        order = order_of(query)
         if query == RankQuery():
             return np.arange(1, run.users + 1, dtype=np.int64)
         condition = compile_filter(query.filter)
-        order = f"{SORTS[query.sort]} {'DESC' if query.descending else 'ASC'} NULLS LAST, s.rank"
         found = connection.execute(
-            f"SELECT s.rank {_FROM} AND {condition.sql} ORDER BY {order}",
+            f"SELECT s.rank {SCORES} AND {condition.sql} ORDER BY {order}",
             [run.scoring_run_id, *condition.parameters],
         ).fetchnumpy()
         return np.asarray(found["rank"], dtype=np.int64)
@@ -155,7 +146,7 @@ class Ranking:
         if len(ranks) == 0:
             return ()
         found = connection.execute(
-            f"SELECT {ROW_COLUMNS} {_FROM} AND s.rank IN (SELECT unnest(?))",
+            f"SELECT {ROW_COLUMNS} {SCORES} AND s.rank IN (SELECT unnest(?))",
             [run.scoring_run_id, ranks.tolist()],
         ).fetchall()
         by_rank = {record[0]: risk_row(record) for record in found}

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.places import Places
 from engine.ranking.filters import compile_filter
-from engine.ranking.pages import SORTS, not_scored
+from engine.ranking.pages import SCORES, not_scored, order_of
 from engine.scoring import run_of
 from engine.store.codec import from_text
 from engine.store.lease import lease
@@ -69,15 +69,13 @@ def _records(
     if not places.ledger.exists():
         raise not_scored()
     condition = compile_filter(query.filter)
-    order = f"{SORTS[query.sort]} {'DESC' if query.descending else 'ASC'} NULLS LAST, s.rank"
+    order = order_of(query)
     with lease(places.ledger, attach={"behaviour": places.behaviour}) as connection:
         run = run_of(connection)
         if run is None:
             raise not_scored()
         records = connection.execute(
-            f"SELECT {columns} FROM score s JOIN scoring_run r USING (scoring_run_id) "
-            "LEFT JOIN behaviour.users u ON u.user_id = s.user_id "
-            f"WHERE s.scoring_run_id = ? AND {condition.sql} ORDER BY {order}",
+            f"SELECT {columns} {SCORES} AND {condition.sql} ORDER BY {order}",
             [run.scoring_run_id, *condition.parameters],
         ).fetchall()
     return run, records

@@ -15,12 +15,12 @@ from engine.settings import Settings, load_settings
 from engine.store.migrate import migrate
 
 if TYPE_CHECKING:
+    from engine.profile.detail import Users
     from engine.types import ExportFormat, ExportKind, ExportReport, RankQuery
     from engine.workspace.data import Data
     from engine.workspace.interventions import Interventions
     from engine.workspace.models import Models
     from engine.workspace.risk import Risk
-    from engine.workspace.users import Users
 
 __all__ = ["Workspace", "utc_now"]
 
@@ -83,7 +83,7 @@ class Workspace:
 
     @cached_property
     def users(self) -> Users:
-        from engine.workspace.users import Users
+        from engine.profile.detail import Users
 
         return Users(self.places)
 
