@@ -27,6 +27,11 @@ class Places:
         return self.folder / "ledger.duckdb"
 
     @property
+    def features(self) -> Path:
+        """Feature snapshots by cutoff: a cache, can be deleted."""
+        return self.folder / "features"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 

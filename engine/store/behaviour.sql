@@ -19,7 +19,8 @@ CREATE OR REPLACE TABLE payments (
 CREATE OR REPLACE TABLE subscriptions (
     subscription_id VARCHAR NOT NULL, user_id VARCHAR NOT NULL, plan VARCHAR,
     started_at TIMESTAMP NOT NULL, ends_at TIMESTAMP, cancelled_at TIMESTAMP,
-    auto_renew BOOLEAN, price DOUBLE, known_at TIMESTAMP NOT NULL
+    auto_renew BOOLEAN, price DOUBLE, known_at TIMESTAMP NOT NULL,
+    trial BOOLEAN, paused_at TIMESTAMP, resumes_at TIMESTAMP
 );
 CREATE OR REPLACE TABLE contents (
     content_id VARCHAR NOT NULL, title VARCHAR, topic VARCHAR, author VARCHAR, format VARCHAR,
@@ -33,6 +34,16 @@ CREATE OR REPLACE TABLE messages (
 CREATE OR REPLACE TABLE outcomes (user_id VARCHAR NOT NULL, label INTEGER NOT NULL, as_of TIMESTAMP);
 CREATE OR REPLACE TABLE quarantine (
     table_name VARCHAR NOT NULL, reason VARCHAR NOT NULL, row_json VARCHAR NOT NULL
+);
+-- Rows of a table by the day on which they happened; late: known more than a day afterwards.
+CREATE OR REPLACE TABLE daily_rows (
+    table_name VARCHAR NOT NULL, day DATE NOT NULL, rows BIGINT NOT NULL, late BIGINT NOT NULL
+);
+-- What was first known on a day, as an order-free digest: two databases whose digests agree on all
+-- days before a midnight give the same features at that cutoff. What a row learns later (a
+-- cancellation, a solution, a pause) counts on the day on which it was learnt; NULL: no time axis.
+CREATE OR REPLACE TABLE known_digest (
+    table_name VARCHAR NOT NULL, known_day DATE, rows BIGINT NOT NULL, digest VARCHAR NOT NULL
 );
 -- One row: what the mapping says of the business, and when and from what the data were loaded.
 CREATE OR REPLACE TABLE load_run (
