@@ -27,6 +27,7 @@ def _reason(code: str, zh: str, en: str, *, refused: bool = True) -> tuple[str, 
 
 REASONS = dict(
     (
+        _reason("ragged_line", "这一行的列数或引号不对", "its line has not the header's columns"),
         _reason("missing_key", "缺少主键或用户编号", "its key or its user is missing"),
         _reason("bad_type", "值的类型不对，无法转换", "a value is not of the column's type"),
         _reason("missing_value", "必填的值为空", "a required value is missing"),

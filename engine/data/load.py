@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,10 +38,12 @@ def load(
     *,
     now: datetime,
     data_dir: Path | None = None,
+    frames: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
     """Load what the mapping names into `behaviour_db`; sources lie in `data_dir`, or beside it.
 
+    `frames` are what the mapping calls `frame:NAME`: pandas, polars, Arrow.
     `now` (naive UTC) bounds the data: later facts are refused. `progress` gets a stage and the
     part done, in [0, 1].
 
@@ -54,7 +56,7 @@ def load(
     folder = data_dir or mapping_path.resolve().parent
     with scratch(behaviour_db) as file:
         with lease(file, write=True, transaction=False) as connection:
-            sources, fingerprint = _copy_sources(connection, mapping, folder, say)
+            sources, fingerprint = _copy_sources(connection, mapping, folder, frames or {}, say)
             _cut_off(connection, mapping)
             connection.execute(behaviour_sql())
             tables = tuple(
@@ -62,7 +64,7 @@ def load(
                     connection,
                     mapping,
                     table,
-                    source=sources[table.source, table.source_table],
+                    source=sources[_source(table, folder)],
                     now=now,
                 )
                 for table in _announced(mapping.tables.values(), say)
@@ -105,27 +107,37 @@ def _announced(tables: Iterable[TableMapping], say: Progress) -> Iterable[TableM
 
 
 def _copy_sources(
-    connection: duckdb.DuckDBPyConnection, mapping: DataMapping, folder: Path, say: Progress
-) -> tuple[dict[tuple[str, str], str], str]:
-    """Each declared source once, as (file, table) -> relation; and the fingerprint of all.
+    connection: duckdb.DuckDBPyConnection,
+    mapping: DataMapping,
+    folder: Path,
+    frames: Mapping[str, object],
+    say: Progress,
+) -> tuple[dict[Source, str], str]:
+    """Each declared source once -> relation; and the fingerprint of all.
 
     The fingerprint covers the mapping and every source's columns, row count and row digests; it
     does not depend on the order of the rows.
     """
-    wanted = list(dict.fromkeys((t.source, t.source_table) for t in mapping.tables.values()))
-    relations: dict[tuple[str, str], str] = {}
+    wanted = list(dict.fromkeys(_source(table, folder) for table in mapping.tables.values()))
+    relations: dict[Source, str] = {}
     digest = hashlib.sha256(mapping.text.encode())
-    for number, (name, table) in enumerate(wanted):
-        say(f"read {Path(name).name}", 0.4 * number / len(wanted))
+    for number, source in enumerate(wanted):
+        say(f"read {Path(source.name).name}", 0.4 * number / len(wanted))
         relation = f"source_{number}"
-        copy_source(connection, Source(folder, name, table), relation)
-        relations[name, table] = relation
+        copy_source(connection, source, relation, frames=frames)
+        relations[source] = relation
         described = connection.execute(f"DESCRIBE {relation}").fetchall()
         content = connection.execute(
             f"SELECT count(*), CAST(sum(CAST(hash(r) AS HUGEINT)) AS VARCHAR) FROM {relation} r"
         ).fetchone()
-        digest.update(repr((name, table, [row[:2] for row in described], content)).encode())
+        digest.update(
+            repr((source.name, source.table, [row[:2] for row in described], content)).encode()
+        )
     return relations, digest.hexdigest()
+
+
+def _source(table: TableMapping, folder: Path) -> Source:
+    return Source(folder, table.source, table.source_table, table.encoding)
 
 
 def _cut_off(connection: duckdb.DuckDBPyConnection, mapping: DataMapping) -> None:

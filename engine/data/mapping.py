@@ -6,6 +6,7 @@ scratch database that has already been cut off from the file system, see `engine
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ class TableMapping:
     """Where one table of the contract comes from."""
 
     table: str
-    source: str  # a file name or glob, relative to the data folder
-    source_table: str  # the table inside a DuckDB file; empty for other files
+    source: str  # a file name or glob, relative to the data folder, or `kind:name`
+    source_table: str  # the table of a database, the sheet of a workbook; empty for other files
+    encoding: str  # of a text file; empty: recognised
     where: str  # SQL condition on the source's rows; empty: all rows
     query: str  # SELECT over the relation `source`; empty: the source as it is
     columns: Mapping[str, str]  # canonical column -> SQL expression
@@ -78,10 +80,19 @@ class _Churn(Section):
 class _Table(Section):
     source: str = Field(min_length=1)
     table: str = ""
+    encoding: str = ""
     where: str = ""
     query: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     translate: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name if encoding else ""
+        except LookupError as error:
+            raise ValueError("no such encoding; for instance utf-8, gb18030, utf-16") from error
 
 
 _ONE_FIELD_A_TABLE: dict[str, Any] = dict.fromkeys(KEYS, (_Table | None, None))
@@ -142,6 +153,7 @@ def _table(name: str, given: _Table) -> TableMapping:
         table=name,
         source=given.source,
         source_table=given.table,
+        encoding=given.encoding,
         where=given.where,
         query=given.query,
         columns=given.columns,

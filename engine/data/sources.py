@@ -9,6 +9,7 @@ import csv
 import glob
 import gzip
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Source:
     folder: Path
     name: str  # file name or glob, relative to `folder`, or absolute
     table: str = ""  # inside a DuckDB file
+    encoding: str = ""  # of a text file; empty: recognised
 
     @property
     def title(self) -> str:
@@ -37,13 +39,22 @@ class Source:
         return f"{self.name}, table {self.table}" if self.table else self.name
 
 
-def copy_source(connection: duckdb.DuckDBPyConnection, source: Source, into: str) -> None:
+def copy_source(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    into: str,
+    *,
+    frames: Mapping[str, object] | None = None,
+) -> None:
     """Copy all rows of `source`, in their order, into the new table `into`.
+
+    Lines of a text file that are no row go to the new table `ragged(into)`, column `line`.
 
     Raises `UsageError` for a kind of file that is not read, `DataError` for a missing, damaged or
     wrongly encoded one, `DatabaseBusy` when another process writes a DuckDB source.
     """
     files = _files(source)
+    connection.execute(f"CREATE TABLE {ragged(into)} (line VARCHAR)")
     try:
         if source.name.endswith(DATABASE_SUFFIXES):
             _copy_table(connection, source, files[0], into)
@@ -181,6 +192,11 @@ def _unreadable(source: Source, files: list[str], error: Exception) -> Retention
         why=counted.group() if counted else "",
         next_step="Check that the file is complete and of the kind its name says",
     )
+
+
+def ragged(into: str) -> str:
+    """The table of the lines that are no row of the source copied into `into`."""
+    return f"{into}_ragged"
 
 
 def quote(name: str) -> str:

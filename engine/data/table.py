@@ -11,6 +11,7 @@ from engine.data import compile as sql
 from engine.data.checks import BLANKING
 from engine.data.contract import Column, Table, contract
 from engine.data.mapping import DataMapping, TableMapping
+from engine.data.sources import ragged
 from engine.errors import DataError
 from engine.settings import nearest
 from engine.store.lease import first_line
@@ -77,7 +78,7 @@ def load_table(
     connection.execute(
         f"UPDATE judged SET reason = 'duplicate_key' WHERE rowid IN ({sql.repeated(table)})"
     )
-    return _settle(connection, table, relation)
+    return _settle(connection, table, relation, ragged(source))
 
 
 def _evaluate(
@@ -197,8 +198,13 @@ def _type_of(
     return str(described[0][1])
 
 
-def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
-    """Move the rows of `judged` where they belong; the counts."""
+def _settle(
+    connection: duckdb.DuckDBPyConnection, table: Table, relation: str, ragged_lines: str
+) -> TableLoad:
+    """Move the rows of `judged` where they belong; the counts, ragged lines of the file included.
+
+    A line that is no row cannot be judged by `where`: every table of the source counts it.
+    """
     names = ", ".join(table.names())
     connection.execute(
         f"INSERT INTO {table.name} SELECT {names} FROM judged WHERE reason IS NULL "
@@ -213,6 +219,11 @@ def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) 
         "ORDER BY why.source_row, why.reason",
         {"table": table.name},
     )
+    connection.execute(
+        "INSERT INTO quarantine SELECT $table, 'ragged_line', "
+        f"CAST(to_json({{line: line}}) AS VARCHAR) FROM {ragged_lines}",
+        {"table": table.name},
+    )
     counts = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE reason IS NULL) FROM judged"
     ).fetchone()
@@ -223,4 +234,5 @@ def _settle(connection: duckdb.DuckDBPyConnection, table: Table, relation: str) 
     ).fetchall()
     connection.execute("DROP TABLE judged")
     read, kept = counts or (0, 0)
-    return TableLoad(table.name, read, kept, dict(reasons))
+    found = dict(reasons)
+    return TableLoad(table.name, read + found.get("ragged_line", 0), kept, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -33,14 +33,19 @@ class Data:
         mapping: Path | None = None,
         *,
         data_dir: Path | None = None,
+        frames: Mapping[str, object] | None = None,
         progress: Callable[[str, float], None] = lambda stage, done: None,
     ) -> LoadReport:
-        """Load through `mapping` (None: the workspace's); the old data stay when it fails."""
+        """Load through `mapping` (None: the workspace's); the old data stay when it fails.
+
+        `frames` are what the mapping calls `frame:NAME`: pandas or polars frames, Arrow tables.
+        """
         return loading.load(
             mapping or self.mapping,
             self._places.behaviour,
             now=self._clock(),
             data_dir=data_dir,
+            frames=frames,
             progress=progress,
         )
 
