@@ -135,7 +135,7 @@ class TreeModel(SingleModel):
             }
         with threadpool_limits(limits=threads, user_api="openmp"):
             estimator.fit(
-                _design(rows),
+                _without_empty_columns(_design(rows)),
                 rows.label.astype(np.int64),
                 sample_weight=_weights(rows),
                 **extra,
@@ -207,6 +207,16 @@ def export(
         start,
         float(np.ravel(estimator._baseline_prediction)[0]),
     )
+
+
+def _without_empty_columns(values: NDArray[Any]) -> NDArray[Any]:
+    """`values` (N, D) with 0 in every column that is missing in all rows.
+
+    Scikit-learn cannot bin such a column; a constant one is never split, so nothing is learnt from
+    the stand-in.
+    """
+    empty = np.isnan(values).all(axis=0)
+    return np.where(empty[None, :], 0, values) if empty.any() else values
 
 
 def _design(rows: LabelledFrame) -> NDArray[np.float64]:

@@ -78,3 +78,13 @@ def test_weights_count_rows(planted: Rows) -> None:
     plain = TreeModel.fit(rows, None, config, seed=1, threads=1).log_odds(rows.frame)
     weighted = TreeModel.fit(heavy, None, config, seed=1, threads=1).log_odds(rows.frame)
     assert weighted.mean() > plain.mean() + 1.0
+
+
+def test_a_column_without_any_value_teaches_nothing(planted: Rows) -> None:
+    train = planted(600, seed=1)
+    train.frame.values[:, 2] = np.nan
+    model = TreeModel.fit(train, None, TreeConfig(max_trees=5), seed=1, threads=1)
+    frame = planted(20, seed=2).frame
+    before = model.log_odds(frame)
+    frame.values[:, 2] += 7
+    assert np.array_equal(before, model.log_odds(frame))
