@@ -18,7 +18,7 @@ NO_EMAIL_SHARE, NO_CITY_SHARE, NO_ATTRIBUTES_SHARE, NO_SENSITIVE_SHARE = 0.02, 0
 
 def author_names(rng: np.random.Generator, count: int, *, english: bool) -> list[str]:
     """Names for invented authors."""
-    return [_name(rng, english)[0] for _ in range(count)]
+    return [person(rng, english=english)[0] for _ in range(count)]
 
 
 def profile_rows(people: People, seed: int) -> dict[str, list[object]]:
@@ -34,7 +34,7 @@ def profile_rows(people: People, seed: int) -> dict[str, list[object]]:
     draw = rng.random((people.count, 5))
     for user in range(people.count):
         english = bool(people.english[user])
-        name, ascii_name = _name(rng, english)
+        name, ascii_name = person(rng, english=english)
         number = int(rng.integers(10_000))
         domain = MAIL_DOMAINS[number % len(MAIL_DOMAINS)]
         offset = int(people.utc_offset_h[user])
@@ -69,7 +69,7 @@ def profile_rows(people: People, seed: int) -> dict[str, list[object]]:
     return out
 
 
-def _name(rng: np.random.Generator, english: bool) -> tuple[str, str]:
+def person(rng: np.random.Generator, *, english: bool) -> tuple[str, str]:
     """A name, and how its owner would spell it in an address."""
     known = words("names")
     if english:

@@ -26,6 +26,9 @@ def init(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR")],
     pack: Annotated[Pack, typer.Option()] = Pack.PAID_CONTENT,
+    example: Annotated[
+        bool, typer.Option(help="Write an invented business's files too, ready to load")
+    ] = False,
 ) -> None:
     """An empty workspace with commented settings and mapping."""
     session: Session = context.obj
@@ -33,6 +36,12 @@ def init(
 
     init_workspace(folder, pack.value)
     session.say("Made the workspace {folder}", folder=folder)
+    if example:
+        from sample_db.examples import write_example
+
+        write_example(pack.value, folder)
+        session.say("Wrote the example's files beside the mapping. Next: retention load")
+        return
     session.say("Next: edit {mapping}, then run: retention load", mapping=folder / "mapping.toml")
 
 
