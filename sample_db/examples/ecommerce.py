@@ -36,7 +36,7 @@ def write(lives: Lives, folder: Path) -> None:
                 "paid": np.round(paid, 2),
                 "status": shared.statuses(rng, count, ("已完成", "支付失败", "已退款")),
                 "category": np.array(CATEGORIES, dtype=object)[category],
-                "coupon": np.where(coupon, "SAVE15", None),
+                "coupon": np.where(coupon, "SAVE15", ""),
             },
             status="待付款",
         ),

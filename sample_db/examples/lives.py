@@ -1,4 +1,4 @@
-"""Customers who join, take an interest that rises and falls, and leave: the core of each example."""
+"""Customers who join, whose interest rises and falls, and who leave: the core of the examples."""
 
 from __future__ import annotations
 
