@@ -11,9 +11,8 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Sequence
-from inspect import isclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -241,8 +240,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def _known_keys(model: Any, location: Sequence[str]) -> list[str]:
     for part in location:
+        if get_origin(model) is dict:  # the part is a key of the file's own choosing
+            model = get_args(model)[1]
+            continue
         model = model.model_fields[part].annotation
-        if not isclass(model):  # X | None
+        if get_origin(model) not in (None, dict):  # X | None
             model = get_args(model)[0]
     return list(model.model_fields)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from engine.data import compile as sql
+from engine.data.attributes import keep_notes
 from engine.data.checks import REASONS
 from engine.data.contract import FACTS, RULE_TABLE, behaviour_sql, contract
 from engine.data.mapping import DataMapping, TableMapping, read_mapping
@@ -71,6 +72,7 @@ def load(
             )
             _refuse_unusable(mapping, tables)
             connection.execute(sql.signed_up())
+            keep_notes(connection, mapping.attributes)
             first_at, as_of = _period(connection, RULE_TABLE[mapping.rule.kind], now)
         say("write", 0.85)
         report = LoadReport(
@@ -78,7 +80,7 @@ def load(
         )
         with lease(behaviour_db, write=True, attach={"staged": file}) as connection:
             connection.execute(behaviour_sql())
-            for name in (*contract(), "quarantine"):
+            for name in (*contract(), "attribute_note", "usual_charge", "quarantine"):
                 connection.execute(f"INSERT INTO {name} SELECT * FROM staged.{name}")
             connection.execute(
                 "INSERT INTO load_run VALUES ($loaded_at, $as_of, $first_at, $mapping, "

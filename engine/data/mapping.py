@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, create_model, field_validator
 
+from engine.data.attributes import AttributeNote, AttributeNotes, packed
 from engine.data.contract import KEYS, contract
 from engine.errors import UsageError
 from engine.settings import Section, nearest, read_toml, unknown_key
@@ -47,6 +48,7 @@ class DataMapping:
     source_timezone: str  # of times in the sources that carry no offset
     rule: ChurnRule
     tables: Mapping[str, TableMapping]  # in the contract's order
+    attributes: Mapping[str, AttributeNote]  # what is said of single keys of users.attributes
     text: str
 
 
@@ -95,7 +97,13 @@ class _Table(Section):
             raise ValueError("no such encoding; for instance utf-8, gb18030, utf-16") from error
 
 
-_ONE_FIELD_A_TABLE: dict[str, Any] = dict.fromkeys(KEYS, (_Table | None, None))
+class _Users(_Table):
+    attributes: list[str] = Field(default_factory=list)
+
+
+_ONE_FIELD_A_TABLE: dict[str, Any] = dict.fromkeys(KEYS, (_Table | None, None)) | {
+    "users": (_Users | None, None)
+}
 _Tables: Any = create_model("_Tables", __base__=Section, **_ONE_FIELD_A_TABLE)
 
 
@@ -103,6 +111,7 @@ class _File(Section):
     business: _Business
     churn: _Churn
     tables: _Tables
+    attributes: AttributeNotes = Field(default_factory=dict)
 
 
 def read_mapping(path: Path) -> DataMapping:
@@ -144,8 +153,15 @@ def read_mapping(path: Path) -> DataMapping:
             grace_days=churn.grace_days,
         ),
         tables={name: _table(name, given) for name, given in given_tables.items()},
+        attributes=content.attributes,
         text=text,
     )
+
+
+def _columns(given: _Table) -> Mapping[str, str]:
+    if isinstance(given, _Users) and given.attributes:
+        return {**given.columns, "attributes": packed(given.attributes)}
+    return given.columns
 
 
 def _table(name: str, given: _Table) -> TableMapping:
@@ -156,6 +172,6 @@ def _table(name: str, given: _Table) -> TableMapping:
         encoding=given.encoding,
         where=given.where,
         query=given.query,
-        columns=given.columns,
+        columns=_columns(given),
         translate=given.translate,
     )

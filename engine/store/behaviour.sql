@@ -32,6 +32,12 @@ CREATE OR REPLACE TABLE messages (
     status VARCHAR, resolved_at TIMESTAMP
 );
 CREATE OR REPLACE TABLE outcomes (user_id VARCHAR NOT NULL, label INTEGER NOT NULL, as_of TIMESTAMP);
+-- What the mapping says of single keys of users.attributes, as JSON.
+CREATE OR REPLACE TABLE attribute_note (name VARCHAR NOT NULL, note VARCHAR NOT NULL);
+-- What a user pays every `days` days by an attribute; used where no payment or term says so.
+CREATE OR REPLACE TABLE usual_charge (
+    user_id VARCHAR NOT NULL, amount DOUBLE NOT NULL, days INTEGER NOT NULL
+);
 CREATE OR REPLACE TABLE quarantine (
     table_name VARCHAR NOT NULL, reason VARCHAR NOT NULL, row_json VARCHAR NOT NULL
 );
