@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 
 from engine.errors import DataError
 from engine.evaluation.curves import Curves
-from engine.evaluation.report.charts import Line, chart
+from engine.pages import UNIT, Axis, Line, chart, render
 from engine.store.files import write_atomically
 from engine.types import GateVerdict, Language, Metrics, Words
 
@@ -80,8 +78,9 @@ def write_report(
     if not metrics:
         raise DataError("nothing_to_report", "There are no metrics to report")
     texts = {name: words.pick(language) for name, words in _TEXTS.items()}
-    html = _template().render(
-        language="zh-CN" if language == "zh" else "en",
+    html = render(
+        "engine.evaluation.report",
+        language=language,
         text=texts,
         made_at=f"{made_at:%Y-%m-%d %H:%M}",
         cutoffs=[f"{cutoff:%Y-%m-%d}" for cutoff in metrics[0].cutoffs],
@@ -98,40 +97,26 @@ def write_report(
     write_atomically(path, html)
 
 
-@cache
-def _template() -> Template:
-    source = resources.files("engine.evaluation.report").joinpath("page.html").read_text("utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string(source)
-
-
-def _charts(curves: Mapping[str, Curves], text: Mapping[str, str]) -> list[tuple[str, str]]:
+def _charts(curves: Mapping[str, Curves], text: Mapping[str, str]) -> list[tuple[str, Markup]]:
     roc = [Line(n, c.false_positive_rate, c.true_positive_rate) for n, c in curves.items()]
     pr = [Line(n, c.recall, c.precision) for n, c in curves.items()]
     reliability = [Line(n, c.bin_risk, c.bin_rate, marks=True) for n, c in curves.items()]
     return [
-        (
-            text["roc"],
-            chart(
-                text["roc"],
-                text["false_positive_rate"],
-                text["true_positive_rate"],
-                roc,
-                diagonal=True,
-            ),
-        ),
-        (text["pr"], chart(text["pr"], text["recall"], text["precision"], pr, diagonal=False)),
-        (
-            text["reliability"],
-            chart(
-                text["reliability"],
-                text["mean_risk"],
-                text["churn_rate"],
-                reliability,
-                diagonal=True,
-            ),
-        ),
+        (text[title], _square(text, title, x, y, lines, diagonal=diagonal))
+        for title, x, y, lines, diagonal in (
+            ("roc", "false_positive_rate", "true_positive_rate", roc, True),
+            ("pr", "recall", "precision", pr, False),
+            ("reliability", "mean_risk", "churn_rate", reliability, True),
+        )
     ]
+
+
+def _square(
+    text: Mapping[str, str], title: str, x: str, y: str, lines: Sequence[Line], *, diagonal: bool
+) -> Markup:
+    """A chart over the unit square; names are keys of `text`."""
+    across, up = (Axis(text[name], 0.0, 1.0, UNIT) for name in (x, y))
+    return chart(text[title], across, up, lines, diagonal=diagonal)
 
 
 def _number(value: float, form: str) -> str:
