@@ -18,6 +18,7 @@ from engine.types import Words
 _LOCALES = {"zh": Locale("zh"), "en": Locale("en")}
 _MISSING = {"zh": "没有记录", "en": "none on record"}
 _TRUTH = {"zh": ("否", "是"), "en": ("no", "yes")}
+_LEVEL = {"zh": ("不是", "是"), "en": ("is not", "is")}
 _TIMES = {"zh": "{} 倍", "en": "{} times"}
 # in Chinese, Babel has only the short names of units
 _LENGTHS: Mapping[str, Literal["short", "long"]] = {"zh": "short", "en": "long"}
@@ -48,7 +49,7 @@ def sentence(
         ("zh", spec.sentence.zh, spec.label.zh, "；同类留存用户："),
         ("en", spec.sentence.en, _capital(spec.label.en), "; similar users who stayed: "),
     ):
-        theirs = written(comparison, spec.unit, language, currency)
+        theirs = _comparison(spec, value, comparison, language, currency)
         if "{value}" not in template:
             text = template
         elif value is None:
@@ -63,6 +64,17 @@ def sentence(
     return Words(texts["zh"], texts["en"])
 
 
+def _comparison(
+    spec: FeatureSpec, value: float | None, stayed: float | None, language: str, currency: str
+) -> str:
+    """What is true of retained users; of a level, how many of them the same can be said of."""
+    if spec.unit != "level":
+        return written(stayed, spec.unit, language, currency)
+    if value is not None and value < 0.5 and stayed is not None:
+        stayed = 1 - stayed
+    return written(stayed, "share", language, currency)
+
+
 def written(value: float | None, unit: str, language: str, currency: str) -> str:
     """One value with its unit in `language`: "1 day", "3 天", "CN¥128.00", "42%", "yes"."""
     if value is None or not math.isfinite(value):
@@ -73,6 +85,8 @@ def written(value: float | None, unit: str, language: str, currency: str) -> str
         return _money(round(value, 2), language, currency)
     if unit == "flag":
         return _TRUTH[language][value >= 0.5]
+    if unit == "level":
+        return _LEVEL[language][value >= 0.5]
     if unit == "share" or (unit == "ratio" and abs(value) < MOST_AS_SHARE):
         return _percent(round(value, 3 if abs(value) < 0.0995 else 2), language)
     if unit == "ratio":

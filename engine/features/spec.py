@@ -8,7 +8,10 @@ from typing import Literal
 
 from engine.types import Words
 
-Unit = Literal["days", "count", "ratio", "money", "share", "minutes", "flag", "rating", "number"]
+Unit = Literal[
+    "days", "count", "ratio", "money", "share", "minutes", "flag", "rating", "number", "level"
+]
+"""A level is one word of several that an attribute can have: the user has it or not."""
 
 DAY_S = 86_400
 """Seconds in a day: the views give ages in whole seconds before the cutoff."""

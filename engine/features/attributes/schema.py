@@ -1,0 +1,172 @@
+"""What the attributes of a table are: numbers, yes or no, or words; read from the values.
+
+A schema is learnt once, without a look at the labels, and stored with the model, so that new data
+become the same columns: a word never seen before falls into "other", a column that is gone is
+missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Literal
+
+from engine.data.attributes import AttributeNote, NotedUnit, attribute_names, notes, pointer
+from engine.data.compile import BLANKS
+from engine.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+Kind = Literal["number", "flag", "words"]
+
+LEAST_ROWS = 20
+"""A word that fewer users have is counted among the others: of so few nothing can be learnt."""
+
+MOST_LEVELS = 24
+
+YES = ("yes", "true", "y", "t", "1", "是", "有")
+NO = ("no", "false", "n", "f", "0", "否", "无")
+
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute, the columns that a model makes of it, and what the mapping says of it."""
+
+    name: str
+    kind: Kind
+    levels: tuple[str, ...] = ()  # of words: the frequent ones, most frequent first
+    other: bool = False  # of words: there are rarer ones, and one column for them
+    unit: NotedUnit = "number"
+    group: str = ""  # a group of reasons; empty: its own
+    direction: Literal[-1, 0, 1] = 0
+    actionable: bool | None = None
+    zh: str = ""
+    en: str = ""
+    levels_zh: Mapping[str, str] = field(default_factory=dict)
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns: its own, or one for each level."""
+        if self.kind != "words":
+            return (self.name,)
+        return tuple(f"{self.name} = {level}" for level in self.column_levels())
+
+    def column_levels(self) -> tuple[str, ...]:
+        """Of words: the level behind each column."""
+        return (*self.levels, OTHER) if self.other else self.levels
+
+
+def columns_of(attributes: tuple[Attribute, ...]) -> tuple[str, ...]:
+    """The columns of all attributes, in order."""
+    return tuple(column for attribute in attributes for column in attribute.columns())
+
+
+def timeless(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the loaded data are one row a user and a label, without a time axis."""
+    row = connection.execute(sql_text("timeless")).fetchone()
+    return bool(row and row[0])
+
+
+def sql_text(name: str) -> str:
+    """The statement in `<name>.sql` of this folder."""
+    return (resources.files("engine.features.attributes") / f"{name}.sql").read_text("utf-8")
+
+
+def learn_attributes(connection: duckdb.DuckDBPyConnection) -> tuple[Attribute, ...]:
+    """The attributes of the loaded users, by name; those that never vary are left out.
+
+    Raises `DataError` when nothing is left to learn from.
+    """
+    names = attribute_names(connection)
+    said = notes(connection)
+    counted = _counts(connection, names)
+    frequent = _frequent(connection, names)
+    found = []
+    for name in names:
+        rows, distinct, numbers = counted[name]
+        note = said.get(name, AttributeNote())
+        levels = frequent.get(name, ())
+        kind = note.kind or _kind(rows, distinct, numbers, levels)
+        if distinct < 2 or (kind == "words" and not levels):
+            continue
+        chosen = levels[:MOST_LEVELS] if kind == "words" else ()
+        found.append(
+            Attribute(
+                name=name,
+                kind=kind,
+                levels=chosen,
+                other=kind == "words" and distinct > len(chosen),
+                unit=note.unit,
+                group=note.group,
+                direction=note.direction,
+                actionable=note.actionable,
+                zh=note.zh,
+                en=note.en,
+                levels_zh=note.levels_zh,
+            )
+        )
+    if not found:
+        raise DataError(
+            "no_attributes",
+            "The table has nothing to learn from",
+            why="A table without a time axis needs columns in users.attributes that vary",
+            next_step='List them in the mapping: [tables.users] attributes = ["tenure", …]',
+        )
+    return tuple(found)
+
+
+def _kind(rows: int, distinct: int, numbers: int, levels: tuple[str, ...]) -> Kind:
+    if distinct <= 2 and levels and {level.lower() for level in levels} <= {*YES, *NO}:
+        return "flag"
+    return "number" if numbers == rows else "words"
+
+
+_HELD = """
+WITH held AS (
+    SELECT
+        unnest($names) AS name,
+        nullif(trim(unnest(json_extract_string(attributes, $pointers)), $blanks), '') AS value
+    FROM users
+    WHERE json_valid(attributes)
+)
+"""
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]
+) -> dict[str, tuple[int, int, int]]:
+    """Attribute -> users who have it, different values, users for whom it is a number."""
+    rows = connection.execute(
+        _HELD + "SELECT name, count(value), count(DISTINCT value), "
+        "count(*) FILTER (WHERE isfinite(TRY_CAST(value AS DOUBLE))) FROM held GROUP BY name",
+        _parameters(names),
+    ).fetchall()
+    return {name: (users, distinct, numbers) for name, users, distinct, numbers in rows}
+
+
+def _frequent(
+    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Attribute -> its frequent values, at most one more than are used, most frequent first."""
+    rows = connection.execute(
+        _HELD + "SELECT name, value FROM (SELECT name, value, count(*) AS users FROM held "
+        "WHERE value IS NOT NULL GROUP BY name, value) AS counted WHERE users >= $least "
+        "QUALIFY row_number() OVER (PARTITION BY name ORDER BY users DESC, value) <= $most "
+        "ORDER BY name, users DESC, value",
+        _parameters(names) | {"least": LEAST_ROWS, "most": MOST_LEVELS + 1},
+    ).fetchall()
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in rows:
+        found[name] = (*found.get(name, ()), value)
+    return found
+
+
+def _parameters(names: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "names": list(names),
+        "pointers": [pointer(name) for name in names],
+        "blanks": BLANKS,
+    }
