@@ -51,14 +51,40 @@ def load(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the mapping's sources lie, if not beside it")
     ] = None,
+    propose: Annotated[
+        bool, typer.Option(help="Load nothing: guess a mapping from the files and print it")
+    ] = False,
 ) -> None:
     """Check and load behaviour data; the old data stay when it fails."""
     session: Session = context.obj
+    if propose:
+        show_proposal(session, data_dir or session.folder)
+        return
     report = session.workspace.data.load(mapping, data_dir=data_dir)
     if session.as_json:
         session.emit(report)
     else:
         show_load(session, report)
+
+
+def show_proposal(session: Session, folder: Path) -> None:
+    """A guessed mapping on standard output, ready for `> mapping.toml` and an editor."""
+    from engine.data.propose import propose
+
+    proposal = propose(folder)
+    if session.as_json:
+        session.emit(proposal)
+        return
+    print(proposal.text, end="")
+    for table in proposal.tables:
+        session.say(
+            "{table} from {source}: {rows} rows, {count} columns",
+            table=table.table,
+            source=table.source,
+            rows=table.rows,
+            count=len(table.columns),
+        )
+    session.say("A guess: save it as mapping.toml, check each line, then run: retention load")
 
 
 def show_load(session: Session, report: LoadReport) -> None:
