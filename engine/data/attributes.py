@@ -32,6 +32,7 @@ class AttributeNote(Section):
     zh: str = Field(default="", max_length=60)
     en: str = Field(default="", max_length=60)
     levels_zh: dict[str, str] = Field(default_factory=dict)
+    levels_en: dict[str, str] = Field(default_factory=dict)
     revenue_days: int = Field(default=0, ge=0, le=3660)
 
 

@@ -47,6 +47,7 @@ class Attribute:
     zh: str = ""
     en: str = ""
     levels_zh: Mapping[str, str] = field(default_factory=dict)
+    levels_en: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> tuple[str, ...]:
         """The names of its columns: its own, or one for each level."""
@@ -106,6 +107,7 @@ def learn_attributes(connection: duckdb.DuckDBPyConnection) -> tuple[Attribute, 
                 zh=note.zh,
                 en=note.en,
                 levels_zh=note.levels_zh,
+                levels_en=note.levels_en,
             )
         )
     if not found:

@@ -53,7 +53,7 @@ def _specs(attribute: Attribute) -> list[FeatureSpec]:
 
 
 def _of_level(attribute: Attribute, label: Words, level: str) -> tuple[Words, Words]:
-    en = f"“{_safe(level)}”"
+    en = f"“{_safe(attribute.levels_en.get(level, level))}”"
     zh = f"“{_safe(attribute.levels_zh.get(level, level))}”"
     if level == OTHER and attribute.other and level not in attribute.levels:
         zh, en = "其他", "another value"
