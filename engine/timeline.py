@@ -22,10 +22,14 @@ RuleKind = Literal["inactive", "lapsed", "no_payment", "label"]
 class ChurnRule:
     """What 'leaves' means in this business; versioned with the data it was loaded with.
 
-    - `inactive`: no event in the label window.
-    - `no_payment`: no succeeded payment in the label window.
-    - `lapsed`: the running subscription ends in the window and none follows within `grace_days`.
+    - `inactive`: no event (of `kinds`) in the label window or the grace after it.
+    - `no_payment`: no payment (of `statuses`) in the label window or the grace after it.
+    - `lapsed`: no subscription is left running at the end of the window; terms that follow each
+      other within the grace are one membership.
     - `label`: given by the table `outcomes` for the dates in its `as_of`.
+
+    Who is on pause when the window ends has not left. Every field after the horizon has a default,
+    so that rules kept as JSON by older versions stay readable.
     """
 
     kind: RuleKind
@@ -33,6 +37,13 @@ class ChurnRule:
     lead_days: int = 0
     active_within_days: int = 30  # eligible: the rule's own activity seen this recently
     grace_days: int = 0
+    kinds: tuple[str, ...] = ()  # of events that count as activity; empty: all
+    statuses: tuple[str, ...] = ("succeeded",)  # of payments that count as one
+    refunds_undo: bool = True  # a refund takes its payment, or the rest of its term, back
+    include_trials: bool = False  # eligible: users whose only running subscriptions are trials
+    include_paused: bool = False  # eligible: users whose only running subscriptions are on pause
+    minimum_history_days: int = 0  # eligible: signed up at least so long before the cutoff
+    minimum_payments: int = 0  # eligible: payments known before the cutoff
 
     @property
     def lead(self) -> timedelta:
@@ -42,6 +53,10 @@ class ChurnRule:
     def horizon(self) -> timedelta:
         return timedelta(days=self.horizon_days)
 
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
+
     def window(self, cutoff: datetime) -> tuple[datetime, datetime]:
         """The half-open label window of `cutoff`."""
         start = cutoff + self.lead
@@ -49,7 +64,7 @@ class ChurnRule:
 
     def matures_at(self, cutoff: datetime) -> datetime:
         """When the label of `cutoff` is known."""
-        return self.window(cutoff)[1] + timedelta(days=self.grace_days)
+        return self.window(cutoff)[1] + self.grace
 
     def mature(self, cutoff: datetime, as_of: datetime) -> bool:
         """Whether data that end at `as_of` (exclusive) tell the label of `cutoff`."""
@@ -122,8 +137,12 @@ def plan_cutoffs(
 
 
 def history(rule: ChurnRule) -> timedelta:
-    """How much past a cutoff needs: as far back as the label looks ahead, or eligibility looks."""
-    return timedelta(days=max(1, min(rule.active_within_days, rule.horizon_days)))
+    """How much past a cutoff needs: as far back as the label looks ahead, or eligibility looks.
+
+    Where a minimum of history is asked for, an earlier cutoff would have nobody to speak of.
+    """
+    looks_back = min(rule.active_within_days, rule.horizon_days)
+    return timedelta(days=max(1, looks_back, rule.minimum_history_days))
 
 
 def plan_given(rule: ChurnRule, given: Sequence[datetime], *, cutoffs: int) -> CutoffPlan:

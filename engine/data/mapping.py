@@ -10,10 +10,10 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import Field, create_model, field_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from engine.data.attributes import AttributeNote, AttributeNotes, packed
 from engine.data.contract import KEYS, contract
@@ -77,6 +77,20 @@ class _Churn(Section):
     horizon_days: int = Field(ge=1, le=730)
     active_within_days: int = Field(default=30, ge=1, le=3650)
     grace_days: int = Field(default=0, ge=0, le=365)
+    kinds: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    statuses: list[Literal["succeeded", "failed"]] = Field(default=["succeeded"], min_length=1)
+    refunds_undo: bool = True
+    include_trials: bool = False
+    include_paused: bool = False
+    minimum_history_days: int = Field(default=0, ge=0, le=3650)
+    minimum_payments: int = Field(default=0, ge=0, le=1000)
+
+    @model_validator(mode="after")
+    def _says_what_its_rule_reads(self) -> _Churn:
+        for key, owner in (("kinds", "inactive"), ("statuses", "no_payment")):
+            if key in self.model_fields_set and self.rule != owner:
+                raise ValueError(f'{key} belongs to the rule "{owner}", not to "{self.rule}"')
+        return self
 
 
 class _Table(Section):
@@ -151,6 +165,13 @@ def read_mapping(path: Path) -> DataMapping:
             lead_days=churn.lead_days,
             active_within_days=churn.active_within_days,
             grace_days=churn.grace_days,
+            kinds=tuple(churn.kinds),
+            statuses=tuple(churn.statuses),
+            refunds_undo=churn.refunds_undo,
+            include_trials=churn.include_trials,
+            include_paused=churn.include_paused,
+            minimum_history_days=churn.minimum_history_days,
+            minimum_payments=churn.minimum_payments,
         ),
         tables={name: _table(name, given) for name, given in given_tables.items()},
         attributes=content.attributes,

@@ -9,6 +9,7 @@ import duckdb
 
 from engine.data.contract import KEYS
 from engine.errors import DataError
+from engine.store.codec import from_json
 from engine.timeline import ChurnRule
 from engine.types import DataSummary, LoadReport, TableLoad
 
@@ -40,7 +41,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> DataSummary | None:
 
 def churn_rule(connection: duckdb.DuckDBPyConnection) -> ChurnRule:
     """The rule that the data were loaded with; `DataError` when nothing has been loaded."""
-    return ChurnRule(**json.loads(_of_run(connection, "churn_rule")))
+    return from_json(ChurnRule, json.loads(_of_run(connection, "churn_rule")))
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection) -> str:

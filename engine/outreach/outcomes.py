@@ -1,22 +1,24 @@
 """Close outcome windows from behaviour data: retained or churned, for every arm alike.
 
-An outcome is set once, when the data reach past the end of its window (late rows are given the
-days of grace that the churn rule names). Opened and clicked are no outcomes.
+An outcome is set once, when the data reach past the end of its window and of the grace that the
+churn rule gives. Opened and clicked are no outcomes.
 """
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from datetime import datetime, timedelta
-from importlib import resources
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from engine.data.summary import churn_rule
+from engine.features.labels import stayed
 from engine.outreach import audit
 from engine.outreach.context import business
 from engine.outreach.rows import insert_rows
 from engine.store.lease import lease
+from engine.timeline import ChurnRule
 from engine.types import OutcomeReport
 
 
@@ -38,31 +40,16 @@ def close_outcomes(
             "FROM intervention AS i LEFT JOIN outcome AS o USING (intervention_id) "
             "WHERE o.intervention_id IS NULL ORDER BY i.intervention_id"
         ).fetchall()
-    grace = timedelta(days=rule.grace_days)
-    due = [row for row in pending if row[3] + grace <= reach and rule.kind != "label"]
-    found: list[tuple[str, bool, bool]] = []
-    if due:
-        with lease(behaviour) as connection:
-            found = connection.execute(
-                _sql(),
-                {
-                    "ids": [row[0] for row in due],
-                    "user_ids": [row[1] for row in due],
-                    "starts": [row[2] for row in due],
-                    "ends": [row[3] for row in due],
-                    "kind": rule.kind,
-                    "as_of": reach,
-                },
-            ).fetchall()
+    due = [row for row in pending if row[3] + rule.grace <= reach and rule.kind != "label"]
     outcomes = [
         {
             "intervention_id": intervention_id,
-            "outcome": "censored" if not known else "retained" if active else "churned",
+            "outcome": outcome,
             "decided_by": rule.kind,
             "closed_at": now,
             "as_of": reach,
         }
-        for intervention_id, known, active in found
+        for intervention_id, outcome in _read(behaviour, rule, due, reach)
     ]
     counts = Counter(str(row["outcome"]) for row in outcomes)
     if outcomes:
@@ -86,6 +73,25 @@ def close_outcomes(
     )
 
 
-@functools.cache
-def _sql() -> str:
-    return (resources.files("engine.outreach") / "sql" / "activity.sql").read_text("utf-8")
+Due = Sequence[tuple[str, str, datetime, datetime]]
+"""Intervention, user, start and end of the window."""
+
+
+def _read(behaviour: Path, rule: ChurnRule, due: Due, reach: datetime) -> list[tuple[str, str]]:
+    """Intervention and outcome, by the same statement that labels rows for training."""
+    if not due:
+        return []
+    windows: dict[tuple[datetime, datetime], list[tuple[str, str]]] = {}
+    for intervention_id, user_id, start, end in due:
+        windows.setdefault((start, end), []).append((intervention_id, user_id))
+    outcomes = []
+    with lease(behaviour) as connection:
+        known = {row[0] for row in connection.execute("SELECT user_id FROM users").fetchall()}
+        for (start, end), rows in windows.items():
+            asked = replace(rule, horizon_days=(end - start).days)
+            user_ids = [user_id for _, user_id in rows]
+            staying = stayed(connection, asked, start - rule.lead, user_ids, told_before=reach)
+            for intervention_id, user_id in rows:
+                outcome = "retained" if user_id in staying else "churned"
+                outcomes.append((intervention_id, outcome if user_id in known else "censored"))
+    return sorted(outcomes)

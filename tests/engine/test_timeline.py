@@ -21,6 +21,7 @@ def rules() -> st.SearchStrategy[ChurnRule]:
         lead_days=st.integers(0, 30),
         active_within_days=st.integers(1, 600),
         grace_days=st.integers(0, 30),
+        minimum_history_days=st.sampled_from([0, 45, 200]),
     )
 
 

@@ -68,7 +68,16 @@ SELECT * REPLACE (
         WHEN (cancelled_at IS NOT NULL OR auto_renew) AND hash(subscription_id || 'x' || $salt) % 2 = 0
         THEN hash(subscription_id || 'r' || $salt) % 2 = 0
         WHEN cancelled_at IS NOT NULL THEN TRUE
-        ELSE auto_renew END AS auto_renew
+        ELSE auto_renew END AS auto_renew,
+    CASE WHEN paused_at < CAST($cutoff AS TIMESTAMP) THEN paused_at
+        WHEN hash(subscription_id || 'b' || $salt) % 3 = 0
+        THEN CAST($cutoff AS TIMESTAMP) + to_days(CAST(hash(subscription_id || 'z' || $salt) % 90 AS INTEGER))
+    END AS paused_at,
+    CASE WHEN paused_at < CAST($cutoff AS TIMESTAMP) AND resumes_at < CAST($cutoff AS TIMESTAMP)
+        THEN resumes_at
+        WHEN hash(subscription_id || 'w' || $salt) % 2 = 0
+        THEN CAST($cutoff AS TIMESTAMP) + to_days(CAST(hash(subscription_id || 'v' || $salt) % 90 AS INTEGER))
+    END AS resumes_at
 )
 FROM loaded.subscriptions
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND started_at < CAST($cutoff AS TIMESTAMP)
@@ -83,7 +92,8 @@ SELECT future.* REPLACE (
     CAST($cutoff AS TIMESTAMP)
         + to_microseconds(CAST(hash(future.subscription_id || 'k' || $salt) % 9000000000 AS BIGINT))
         AS known_at,
-    hash(future.subscription_id || 'p' || $salt) % 100000 / 7.0 AS price
+    hash(future.subscription_id || 'p' || $salt) % 100000 / 7.0 AS price,
+    hash(future.subscription_id || 't' || $salt) % 2 = 0 AS trial
 )
 FROM loaded.subscriptions AS future
 INNER JOIN draws ON draws.draw = hash(future.subscription_id || 'u' || $salt) % 65536

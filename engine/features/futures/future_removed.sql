@@ -10,7 +10,10 @@ WHERE known_at < CAST($cutoff AS TIMESTAMP) AND occurred_at < CAST($cutoff AS TI
 CREATE TEMP TABLE subscriptions AS
 SELECT * REPLACE (
     CASE WHEN cancelled_at < CAST($cutoff AS TIMESTAMP) THEN cancelled_at END AS cancelled_at,
-    CASE WHEN cancelled_at >= CAST($cutoff AS TIMESTAMP) THEN TRUE ELSE auto_renew END AS auto_renew
+    CASE WHEN cancelled_at >= CAST($cutoff AS TIMESTAMP) THEN TRUE ELSE auto_renew END AS auto_renew,
+    CASE WHEN paused_at < CAST($cutoff AS TIMESTAMP) THEN paused_at END AS paused_at,
+    CASE WHEN paused_at < CAST($cutoff AS TIMESTAMP) AND resumes_at < CAST($cutoff AS TIMESTAMP)
+        THEN resumes_at END AS resumes_at
 )
 FROM loaded.subscriptions
 WHERE known_at < CAST($cutoff AS TIMESTAMP) AND started_at < CAST($cutoff AS TIMESTAMP);

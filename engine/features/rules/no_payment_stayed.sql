@@ -1,6 +1,7 @@
--- Paid in the window, by all rows known now.
-SELECT DISTINCT user_id
-FROM payments
-WHERE status = 'succeeded'
-    AND occurred_at >= CAST($window_start AS TIMESTAMP)
-    AND occurred_at < CAST($window_stop AS TIMESTAMP)
+-- Paid in the window or the grace after it, or is on pause.
+SELECT user_id
+FROM (
+{payments_later}
+) AS paid
+UNION
+{on_pause}

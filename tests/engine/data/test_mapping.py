@@ -58,6 +58,40 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert payments.translate == {"status": {"OK": "succeeded"}}
 
 
+def test_every_key_of_the_churn_rule_arrives(tmp_path: Path) -> None:
+    keys = """\
+refunds_undo = false
+include_trials = true
+include_paused = true
+minimum_history_days = 90
+minimum_payments = 2
+"""
+    text = GOOD.replace("grace_days = 5\n", "grace_days = 5\n" + keys)
+    assert read_mapping(write(tmp_path, text)).rule == ChurnRule(
+        "lapsed",
+        30,
+        grace_days=5,
+        refunds_undo=False,
+        include_trials=True,
+        include_paused=True,
+        minimum_history_days=90,
+        minimum_payments=2,
+    )
+    for rule, key, value in (
+        ("inactive", "kinds", ("a", "b")),
+        ("no_payment", "statuses", ("failed",)),
+    ):
+        line = f"{key} = {list(value)}\n"
+        text = GOOD.replace('rule = "lapsed"\n', f'rule = "{rule}"\n{line}')
+        assert getattr(read_mapping(write(tmp_path, text)).rule, key) == value
+        with pytest.raises(
+            UsageError, match=f'{key} belongs to the rule "{rule}", not to "lapsed"'
+        ):
+            read_mapping(
+                write(tmp_path, GOOD.replace('rule = "lapsed"\n', 'rule = "lapsed"\n' + line))
+            )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -1,0 +1,1 @@
+    AND signed_up_at <= CAST($signed_up_before AS TIMESTAMP)

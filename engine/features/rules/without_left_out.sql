@@ -1,0 +1,3 @@
+    AND user_id NOT IN (
+{left_out}
+    )
