@@ -28,7 +28,7 @@ from engine.types import Metrics, ModelCard
 if TYPE_CHECKING:
     import duckdb
 
-    from engine.models.blend import RiskModel
+    from engine.models.cross_fit import ServedModel
 
 FORMAT = 1
 """Of `model.json`; a higher number is refused with the advice to upgrade."""
@@ -47,7 +47,7 @@ class Registry:
         self._folder = models_dir
         self._ledger = ledger
 
-    def save(self, model: RiskModel, card: ModelCard, *, now: datetime, actor: str) -> None:
+    def save(self, model: ServedModel, card: ModelCard, *, now: datetime, actor: str) -> None:
         """Keep `model` as a candidate: folder first (whole or not at all), then the ledger.
 
         Raises `StateError` when the id is taken, `StorageError` when the disk refuses.
@@ -75,7 +75,7 @@ class Registry:
             )
             _append(connection, model_id, "registered", now, actor)
 
-    def load(self, model_id: str) -> RiskModel:
+    def load(self, model_id: str) -> ServedModel:
         """The model, after its weights have been checked against their hash.
 
         Raises `ModelError` when it is unknown, missing, damaged, or of a newer version.
@@ -83,11 +83,11 @@ class Registry:
         from safetensors import SafetensorError
         from safetensors.numpy import load as load_arrays
 
-        from engine.models.blend import RiskModel
+        from engine.models.cross_fit import model_from_state
 
         description, weights = self._checked_files(model_id)
         try:
-            return RiskModel.from_state(load_arrays(weights), description["model"])
+            return model_from_state(load_arrays(weights), description["model"])
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise _damaged(model_id, f"its parts do not fit together ({error})") from error
 
@@ -144,7 +144,7 @@ class Registry:
         with lease(self._ledger) as connection:
             return connection.execute(query).fetchall()
 
-    def _write_folder(self, model: RiskModel, card: ModelCard) -> str:
+    def _write_folder(self, model: ServedModel, card: ModelCard) -> str:
         from safetensors.numpy import save as save_arrays
 
         arrays, config = model.state()
@@ -216,6 +216,7 @@ class Registry:
 
 def card_text(card: ModelCard) -> str:
     """The card as Markdown, for people who look into the folder."""
+    where = "out of fold" if card.kind == "cross_fit" else "on the test cutoffs"
     lines = [
         f"# {card.model_id}",
         "",
@@ -223,7 +224,7 @@ def card_text(card: ModelCard) -> str:
         f"labels known until {card.trained_until:%Y-%m-%d}, "
         f"{card.rows:,} rows, {card.columns} columns, seed {card.seed}, {card.seconds:.0f} s.",
         "",
-        "| on the test cutoffs | users | churned | ROC-AUC | average precision | log loss | ECE |",
+        f"| {where} | users | churned | ROC-AUC | average precision | log loss | ECE |",
         "|---|---|---|---|---|---|---|",
         *(_metrics_row(metrics) for metrics in (card.test, *card.peers)),
     ]

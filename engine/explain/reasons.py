@@ -16,11 +16,12 @@ from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
 from engine.models.blend import RiskModel
 from engine.models.calibration import sigmoid
+from engine.models.cross_fit import ServedModel, parts
 from engine.types import Explanation, Reason
 
 
 def explain(
-    model: RiskModel,
+    model: ServedModel,
     frame: FeatureFrame,
     specs: Iterable[FeatureSpec],
     *,
@@ -36,6 +37,22 @@ def explain(
     of the model: there is no reason without words.
     """
     by_name = {spec.name: spec for spec in specs}
+    name = model_id or str(model.metadata.get("model_id", ""))
+    found: dict[int, Explanation] = {}
+    for rows, member in parts(model, frame):
+        own = _explain(member, frame.take(rows), by_name, currency, name, panel_size)
+        found |= dict(zip(rows.tolist(), own, strict=True))
+    return tuple(found[row] for row in range(len(frame)))
+
+
+def _explain(
+    model: RiskModel,
+    frame: FeatureFrame,
+    by_name: Mapping[str, FeatureSpec],
+    currency: str,
+    model_id: str,
+    panel_size: int,
+) -> tuple[Explanation, ...]:
     for column in model.columns:
         if column not in by_name:
             raise ModelError(
@@ -50,7 +67,6 @@ def explain(
     writer = _Writer(model, frame, shares, by_name, currency)
     risk = sigmoid(shares.log_odds)
     cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
-    name = model_id or str(model.metadata.get("model_id", ""))
     return tuple(
         Explanation(
             user_id=str(frame.user_ids[row]),
@@ -60,7 +76,7 @@ def explain(
             reasons=writer.reasons(row),
             remainder=float(shares.remainder[row]),
             segment=str(frame.segments[row]),
-            model_id=name,
+            model_id=model_id,
             cutoff=cast(datetime, cutoffs[row]),
         )
         for row in range(len(frame))
