@@ -21,6 +21,7 @@ from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
 from engine.store.lease import lease
+from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
 from engine.types import LabelCounts, Metrics, ModelCard
 
@@ -129,6 +130,17 @@ def retrain(
     """
     from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
 
+    if without_time(places):
+        return retrain_timeless(
+            places,
+            settings,
+            model=model,
+            as_of=as_of,
+            now=now,
+            actor=actor,
+            progress=progress,
+            should_stop=should_stop,
+        )
     rows = collect_rows(
         places,
         settings,
@@ -211,6 +223,8 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
 
     On unchanged data this equals the card: a check that training and scoring see the same rows.
     """
+    if without_time(places):
+        return Remeasured(*remeasure_timeless(places, settings, champion))
     with lease(places.behaviour) as connection:
         rule = churn_rule(connection)
         frames = build_labelled(connection, rule, champion.test.cutoffs)

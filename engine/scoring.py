@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.errors import DataError, StateError
+from engine.features.attributes.schema import timeless
+from engine.features.attributes.served import rows_to_score
 from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
 from engine.features.frame import FeatureFrame
+from engine.features.spec import FeatureSpec
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
@@ -76,7 +79,11 @@ def score(
             return existing
         rule = churn_rule(connection)
         model = registry.load(model_id)
-        frame = build_frame(connection, rule, cutoff, columns=model.columns)
+        if timeless(connection):
+            frame, specs = rows_to_score(connection, model.metadata, cutoff, loaded.as_of)
+        else:
+            frame = build_frame(connection, rule, cutoff, columns=model.columns)
+            specs = SPECS
         if len(frame) == 0:
             raise DataError(
                 "nobody_eligible",
@@ -88,10 +95,10 @@ def score(
     progress("risk", 0.3)
     from engine.explain.reasons import explain
 
-    explanations = explain(model, frame, SPECS, currency=loaded.currency, model_id=model_id)
+    explanations = explain(model, frame, specs, currency=loaded.currency, model_id=model_id)
     progress("writing", 0.9)
     kept = _keep(
-        places, run_id, loaded.currency, settings.risk, standing, explanations, created_at=now
+        places, run_id, loaded.currency, settings.risk, standing, explanations, specs, now=now
     )
     progress("done", 1.0)
     return kept
@@ -149,11 +156,13 @@ def _keep(
     settings: RiskSettings,
     standing: _Standing,
     explanations: Sequence[Explanation],
+    specs: Sequence[FeatureSpec],
     *,
-    created_at: datetime,
+    now: datetime,
 ) -> ScoringRun:
     import pandas as pd
 
+    actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
     risk = np.array([explanation.risk for explanation in explanations])
     at_risk = risk * standing.value
     user_ids = np.array([explanation.user_id for explanation in explanations], dtype=object)
@@ -173,7 +182,7 @@ def _keep(
             standing.last_active_at[i],
             explanations[i].log_odds,
             explanations[i].baseline_log_odds,
-            *_headline(explanations[i]),
+            *_headline(explanations[i], actionable),
             to_text(explanations[i].reasons),
             explanations[i].remainder,
         )
@@ -183,7 +192,7 @@ def _keep(
         scoring_run_id=run_id,
         model_id=first.model_id,
         cutoff=first.cutoff,
-        created_at=created_at,
+        created_at=now,
         users=len(explanations),
         by_band={str(band): count for band, count in sorted(Counter(bands).items())},
         value_at_risk=float(at_risk.sum()),
@@ -235,15 +244,14 @@ _SCORE_COLUMNS = (
 )
 
 
-ACTIONABLE_GROUPS = {spec.group for spec in SPECS if spec.actionable} | {"sequence"}
-"""Groups that an operator can do something about: one of them heads the list's row."""
+def _headline(explanation: Explanation, actionable: Set[str]) -> tuple[str, str, str]:
+    """Group and words of the first reason that raises the risk.
 
-
-def _headline(explanation: Explanation) -> tuple[str, str, str]:
-    """Group and words of the first reason that raises the risk; one to act on comes first."""
+    One of the groups that an operator can do something about, `actionable`, comes first.
+    """
     raising = [reason for reason in explanation.reasons if reason.contribution > 0]
-    actionable = [reason for reason in raising if reason.group in ACTIONABLE_GROUPS]
-    reason = (actionable or raising or list(explanation.reasons))[0]
+    possible = [reason for reason in raising if reason.group in actionable]
+    reason = (possible or raising or list(explanation.reasons))[0]
     return reason.group, reason.words.zh, reason.words.en
 
 
