@@ -75,21 +75,6 @@ class DataSummary:
     quarantined: int
 
 
-@dataclass(frozen=True, slots=True)
-class QualityCheck:
-    code: str
-    words: Words
-    passed: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class QualityReport:
-    summary: DataSummary
-    checks: tuple[QualityCheck, ...]
-    quarantined: Mapping[str, Mapping[str, int]]  # table -> reason -> rows
-
-
 # --- models ---------------------------------------------------------------------------------
 
 

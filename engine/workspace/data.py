@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.data import load as loading
-from engine.data import quality
+from engine.data.quality.check import check, quarantined_rows
+from engine.data.quality.report import FeatureGroup, QualityReport
 from engine.data.summary import nothing_loaded, summary
 from engine.places import Places
 from engine.settings import Settings
 from engine.store.lease import lease
-from engine.types import DataSummary, LoadReport, QualityReport
+from engine.types import DataSummary, Language, LoadReport
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class Data:
@@ -57,8 +64,50 @@ class Data:
             return summary(connection)
 
     def check(self) -> QualityReport:
-        """The data-quality report of what is loaded."""
+        """The data-quality report of what is loaded, and which features the data allow."""
+        from engine.features.available import available
+        from engine.features.spec import KINDS
+
+        known = {kind for kinds in KINDS.values() for kind in kinds}
+        with self._loaded() as connection:
+            report = check(connection, known_kinds=known)
+            return replace(report, features=_groups(available(connection)))
+
+    def write_report(self, path: Path, report: QualityReport, language: Language) -> None:
+        """Write `report` as one HTML file that needs nothing from outside.
+
+        Raises `StorageError` when it cannot be written; an old file is then untouched.
+        """
+        from engine.data.quality.page import write_page
+
+        write_page(path, report, language=language, made_at=self._clock())
+
+    def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]:
+        """The first `count` rows of the source put aside for `reason`, each as JSON text."""
+        with self._loaded() as connection:
+            return quarantined_rows(connection, table, reason, count)
+
+    def _loaded(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         if not self._places.behaviour.exists():
             raise nothing_loaded()
-        with lease(self._places.behaviour) as connection:
-            return quality.check(connection)
+        return lease(self._places.behaviour)
+
+
+def _groups(facts: frozenset[str]) -> tuple[FeatureGroup, ...]:
+    """Each group of the catalogue: how many of its features the facts allow, and what is lacking.
+
+    The order of recent events has no columns and is no group here.
+    """
+    from engine.features.catalogue import GROUPS, SPECS
+
+    return tuple(
+        FeatureGroup(
+            group=code,
+            words=words,
+            computed=sum(facts >= set(spec.needs) for spec in specs),
+            total=len(specs),
+            lacking=tuple(sorted({need for spec in specs for need in spec.needs} - facts)),
+        )
+        for code, words in GROUPS.items()
+        if (specs := [spec for spec in SPECS if spec.group == code])
+    )

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from engine.types import LoadReport, QualityReport
+from engine.data.quality.report import QualityReport
+from engine.types import LoadReport
 from retention_tui.commands.session import Session
 
 
@@ -126,7 +127,7 @@ def show_quality(session: Session, report: QualityReport) -> None:
         (
             (
                 item.words.pick(session.language),
-                session.t("ok") if item.passed else session.t("look"),
+                item.state,
                 item.count,
             )
             for item in report.checks
