@@ -23,7 +23,7 @@ from engine.data.attributes import keep_notes
 from engine.data.checks import REASONS
 from engine.data.contract import FACTS, RULE_TABLE, behaviour_sql, contract
 from engine.data.mapping import DataMapping, TableMapping, read_mapping
-from engine.data.sources import Source, copy_source
+from engine.data.sources import Reader, Source
 from engine.data.table import load_table
 from engine.errors import DataError
 from engine.store.lease import lease
@@ -115,7 +115,7 @@ def _copy_sources(
     frames: Mapping[str, object],
     say: Progress,
 ) -> tuple[dict[Source, str], str]:
-    """Each declared source once -> relation; and the fingerprint of all.
+    """Each declared source once -> relation, a database's tables as of one moment; the fingerprint.
 
     The fingerprint covers the mapping and every source's columns, row count and row digests; it
     does not depend on the order of the rows.
@@ -123,18 +123,19 @@ def _copy_sources(
     wanted = list(dict.fromkeys(_source(table, folder) for table in mapping.tables.values()))
     relations: dict[Source, str] = {}
     digest = hashlib.sha256(mapping.text.encode())
-    for number, source in enumerate(wanted):
-        say(f"read {Path(source.name).name}", 0.4 * number / len(wanted))
-        relation = f"source_{number}"
-        copy_source(connection, source, relation, frames=frames)
-        relations[source] = relation
-        described = connection.execute(f"DESCRIBE {relation}").fetchall()
-        content = connection.execute(
-            f"SELECT count(*), CAST(sum(CAST(hash(r) AS HUGEINT)) AS VARCHAR) FROM {relation} r"
-        ).fetchone()
-        digest.update(
-            repr((source.name, source.table, [row[:2] for row in described], content)).encode()
-        )
+    with Reader(frames) as reader:
+        for number, source in enumerate(wanted):
+            say(f"read {Path(source.name).name}", 0.4 * number / len(wanted))
+            relation = f"source_{number}"
+            reader.copy(connection, source, relation)
+            relations[source] = relation
+            described = connection.execute(f"DESCRIBE {relation}").fetchall()
+            content = connection.execute(
+                f"SELECT count(*), CAST(sum(CAST(hash(r) AS HUGEINT)) AS VARCHAR) FROM {relation} r"
+            ).fetchone()
+            digest.update(
+                repr((source.name, source.table, [row[:2] for row in described], content)).encode()
+            )
     return relations, digest.hexdigest()
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+SOURCES_SUFFIX = ".sources"
+"""Of the folder beside a scratch database where sources wait as text."""
 
 
 @contextmanager
@@ -29,11 +33,8 @@ def scratch(beside: Path) -> Iterator[Path]:
 def _remove(path: Path) -> None:
     for file in (path, path.with_name(path.name + ".wal")):
         file.unlink(missing_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    if temporary.is_dir():
-        for file in temporary.iterdir():
-            file.unlink(missing_ok=True)
-        temporary.rmdir()
+    for suffix in (".tmp", SOURCES_SUFFIX):
+        shutil.rmtree(path.with_name(path.name + suffix), ignore_errors=True)
 
 
 def _remove_strays(folder: Path) -> None:
