@@ -17,7 +17,8 @@ FROM (
         CASE WHEN term.paused_at < {moment}
                 AND (term.ends_at IS NULL OR term.paused_at < term.ends_at)
             THEN least(
-                coalesce(term.resumes_at, CAST('9999-12-31' AS TIMESTAMP)),
+                CASE WHEN term.resumes_at < {moment} THEN term.resumes_at
+                    ELSE CAST('9999-12-31' AS TIMESTAMP) END,
                 CASE WHEN term.cancelled_at > term.paused_at AND term.cancelled_at < {moment}
                     THEN term.cancelled_at ELSE CAST('9999-12-31' AS TIMESTAMP) END
             ) END AS paused_until
