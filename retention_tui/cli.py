@@ -15,7 +15,7 @@ import typer
 
 import engine
 from engine.errors import RetentionError
-from retention_tui.commands import data, models, outreach, risk
+from retention_tui.commands import data, labels, models, outreach, quality, risk
 from retention_tui.commands.session import Session
 from retention_tui.start import first_language
 
@@ -100,8 +100,9 @@ def doctor(context: typer.Context) -> None:
 for command in (
     data.init,
     data.load,
-    data.check,
+    quality.check,
     data.refresh,
+    labels.labels,
     models.train,
     models.models,
     models.promote,

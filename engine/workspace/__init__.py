@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.types import ExportFormat, ExportKind, ExportReport, RankQuery
     from engine.workspace.data import Data
     from engine.workspace.interventions import Interventions
+    from engine.workspace.labels import Labels
     from engine.workspace.models import Models
     from engine.workspace.risk import Risk
 
@@ -74,6 +75,12 @@ class Workspace:
         from engine.workspace.data import Data
 
         return Data(self.places, self.settings, self.clock)
+
+    @cached_property
+    def labels(self) -> Labels:
+        from engine.workspace.labels import Labels
+
+        return Labels(self.places, self.settings)
 
     @cached_property
     def risk(self) -> Risk:
