@@ -1,6 +1,7 @@
 -- Per user at the cutoff: revenue a day that staying would bring, and the last activity.
 -- The rate is that of the running plan, or that of the last year, whichever is more: a plan paid
--- for a year ahead must not count as a month's revenue, nor a new member as a small one.
+-- for a year ahead must not count as a month's revenue, nor a new member as a small one. Where there
+-- is neither payment nor plan, an attribute may say what a user pays.
 WITH paid AS (
     SELECT
         user_id,
@@ -27,10 +28,14 @@ seen AS (
 )
 SELECT
     u.user_id,
-    greatest(coalesce(p.revenue, 0) / $window_days, coalesce(r.revenue_a_day, 0)) AS revenue_a_day,
+    CASE
+        WHEN p.user_id IS NULL AND r.user_id IS NULL THEN coalesce(c.amount / c.days, 0)
+        ELSE greatest(coalesce(p.revenue, 0) / $window_days, coalesce(r.revenue_a_day, 0))
+    END AS revenue_a_day,
     -- A renewal that the bank makes by itself is no sign of life where there are events.
     coalesce(s.last_seen_at, p.last_paid_at) AS last_active_at
 FROM users u
 LEFT JOIN paid p USING (user_id)
 LEFT JOIN running r USING (user_id)
+LEFT JOIN usual_charge c USING (user_id)
 LEFT JOIN seen s USING (user_id)

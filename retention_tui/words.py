@@ -19,6 +19,7 @@ _NAMES = {
     "churn_net": N_("neural net"),
     "hist_gradient_boosting": N_("gradient boosting"),
     "logistic": N_("logistic regression"),
+    "cross_fit": N_("cross-fitted"),
     "champion": N_("champion"),
     "candidate": N_("challenger"),
     "retired": N_("retired"),
@@ -83,10 +84,15 @@ _NAMES = {
     "quarterly": N_("quarterly"),
     "annual": N_("annual"),
     "none": ABSENT,
+    "all": N_("everyone"),
     # verdicts on effects
     "works": N_("works"),
     "hurts": N_("hurts"),
     "cannot_tell": N_("cannot tell yet"),
+    # states of the data
+    "fit": N_("fit"),
+    "look": N_("look"),
+    "unfit": N_("unfit"),
 }
 
 

@@ -18,7 +18,7 @@ from engine.types import Words
 _LOCALES = {"zh": Locale("zh"), "en": Locale("en")}
 _MISSING = {"zh": "没有记录", "en": "none on record"}
 _TRUTH = {"zh": ("否", "是"), "en": ("no", "yes")}
-_LEVEL = {"zh": ("不是", "是"), "en": ("is not", "is")}
+_LEVEL = {"zh": ("不是", ""), "en": ("not ", "")}
 _TIMES = {"zh": "{} 倍", "en": "{} times"}
 # in Chinese, Babel has only the short names of units
 _LENGTHS: Mapping[str, Literal["short", "long"]] = {"zh": "short", "en": "long"}

@@ -61,6 +61,7 @@ _STAGES = {
     "logistic": Words("训练逻辑回归", "Fitting logistic regression"),
     "hist_gradient_boosting": Words("训练梯度提升树", "Fitting gradient boosting"),
     "churn_net": Words("训练神经网络", "Training the net"),
+    "cross_fit": Words("交叉训练", "Training fold against fold"),
     "calibrate": Words("校准概率", "Calibrating"),
     "evaluate": Words("评估", "Evaluating"),
     "risk": Words("计算风险与原因", "Scoring risk and reasons"),

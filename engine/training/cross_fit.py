@@ -192,11 +192,10 @@ class _Run:
             judged = np.flatnonzero(outside)
             frame = self.rows.frame.take(self.selected[judged])
             other = np.where(fold[judged] == pair[0], pair[1], pair[0])
-            self._step(LogisticModel.kind)
+            self._step(CrossFitted.kind)
             for strength, scores in self.logistic.items():
                 model = LogisticModel.fit(teach, strength=strength)
                 scores[judged, other] = model.log_odds(frame)
-            self._step(TreeModel.kind, count=False)
             for place, trees in enumerate(self.config.trees):
                 grown = replace(trees, max_trees=max(self.config.counts))
                 boosted = self._boosted(teach, grown)
@@ -283,10 +282,10 @@ class _Run:
         medians[:, columns] = np.where(count > 0, share, np.nan)
         return replace(panel, medians=medians)
 
-    def _step(self, stage: str, *, count: bool = True) -> None:
+    def _step(self, stage: str) -> None:
         stop_if_asked(self.should_stop)
         self.progress(stage, 0.98 * self.done / self.steps, {})
-        self.done += count
+        self.done += 1
 
 
 def _calibrated(settings: _Settings, share: float) -> tuple[Calibration, float]:

@@ -57,10 +57,10 @@ def _of_level(attribute: Attribute, label: Words, level: str) -> tuple[Words, Wo
     zh = f"“{_safe(attribute.levels_zh.get(level, level))}”"
     if level == OTHER and attribute.other and level not in attribute.levels:
         zh, en = "其他", "another value"
-    # The value reads as "is" or "is not": see `engine.explain.words.written`.
+    # The value reads as "not" or as nothing: see `engine.explain.words.written`.
     return (
         Words(f"{label.zh} {zh}", f"{label.en} {en}"),
-        words(f"{label.zh}{{value}}{zh}", f"{label.en[:1].upper()}{label.en[1:]} {{value}} {en}"),
+        words(f"{label.zh}：{{value}}{zh}", f"{label.en[:1].upper()}{label.en[1:]}: {{value}}{en}"),
     )
 
 

@@ -63,7 +63,7 @@ unfinished AS (
 )
 SELECT w.user_id, u.name, u.email, u.locale, u.marketing_consent, u.personalisation_allowed,
        coalesce(a.unit_id, w.user_id) AS unit_id,
-       s.plan, s.ends_at, s.auto_renew, coalesce(s.price, paid.usual_amount) AS renewal_price,
+       s.plan, s.ends_at, s.auto_renew, coalesce(s.price, paid.usual_amount, c.amount) AS renewal_price,
        CASE WHEN p.status = 'failed' THEN p.occurred_at END AS failed_at,
        CASE WHEN p.status = 'failed' THEN p.amount END AS failed_amount,
        coalesce(t.open_tickets, 0) AS open_tickets,
@@ -74,6 +74,7 @@ LEFT JOIN address AS a ON a.address = lower(trim(u.email))
 LEFT JOIN subscription AS s ON s.user_id = w.user_id AND s.newest = 1
 LEFT JOIN payment AS p ON p.user_id = w.user_id AND p.newest = 1
 LEFT JOIN paid ON paid.user_id = w.user_id
+LEFT JOIN usual_charge AS c ON c.user_id = w.user_id
 LEFT JOIN ticket AS t ON t.user_id = w.user_id
 LEFT JOIN unfinished AS n ON n.user_id = w.user_id AND n.newest = 1
 ORDER BY w.user_id
