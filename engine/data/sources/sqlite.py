@@ -17,6 +17,9 @@ SUFFIXES = (".sqlite", ".sqlite3")
 MAGIC = b"SQLite format 3\0"
 FETCH_ROWS = 10_000
 
+WAIT_S = 5.0
+"""How long another program's writing is waited for."""
+
 
 def is_sqlite(file: str) -> bool:
     """Does the file begin as SQLite files do? Many of them are called .db, as DuckDB's are."""
@@ -31,7 +34,7 @@ class SqliteSession:
         self._file = file
         try:
             self._database = sqlite3.connect(
-                f"file:{url_quote(file)}?mode=ro", uri=True, isolation_level=None
+                f"file:{url_quote(file)}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None
             )
             # A text that is no UTF-8 is one odd value, not the end of the load.
             self._database.text_factory = lambda raw: raw.decode("utf-8", "replace")
