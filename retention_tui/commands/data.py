@@ -1,4 +1,4 @@
-"""Data commands: init, load, check, refresh."""
+"""Data commands: init, load, refresh."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from engine.data.quality.report import QualityReport
 from engine.types import LoadReport
 from retention_tui.commands.session import Session
 
@@ -108,39 +107,6 @@ def show_load(session: Session, report: LoadReport) -> None:
         seconds=report.seconds,
         as_of=report.as_of,
     )
-
-
-def check(context: typer.Context) -> None:
-    """The data-quality report of what is loaded."""
-    session: Session = context.obj
-    report = session.workspace.data.check()
-    if session.as_json:
-        session.emit(report)
-    else:
-        show_quality(session, report)
-
-
-def show_quality(session: Session, report: QualityReport) -> None:
-    """Checks with their counts, then the quarantine by reason."""
-    session.table(
-        ("check", "result", "count"),
-        (
-            (
-                item.words.pick(session.language),
-                item.state,
-                item.count,
-            )
-            for item in report.checks
-        ),
-    )
-    for table, reasons in report.quarantined.items():
-        for reason, count in reasons.items():
-            session.say(
-                "Quarantined in {table}: {count} × {reason}",
-                table=table,
-                count=count,
-                reason=reason,
-            )
 
 
 def refresh(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,6 +15,8 @@ from engine.store.files import write_atomically
 from engine.types import Language, Words
 
 CHART_WIDTH, CHART_HEIGHT = 560, 120
+TICKS = (0.1, 0.5, 0.9)
+"""Marks of the time axis: inside its ends, where a date would be cut off."""
 WEEKLY_FROM_DAYS = 400
 """A longer history is drawn by weeks: its days would be a blot."""
 _TEXTS: Mapping[str, Words] = {
@@ -94,19 +97,18 @@ def _chart(table: TableQuality, text: Mapping[str, str], as_of: datetime) -> Mar
     end = as_of.date()
     first = end - timedelta(days=len(table.daily))
     days = [(first + timedelta(days=start)).toordinal() for start in starts]
-    x = Axis(
-        "",
-        days[0],
-        max(days[-1], days[0] + 1),
-        tuple(
-            (place, (first.fromordinal(round(place))).isoformat())
-            for place in (days[0], (days[0] + days[-1]) / 2, days[-1])
-        ),
-    )
+    x = Axis("", days[0], max(days[-1], days[0] + 1), ())
+    x = replace(x, ticks=tuple(_tick(x, part) for part in TICKS))
     top = max(counts) or 1
     y = Axis(text["weekly"] if weekly else text["daily"], 0, top, ((0, "0"), (top, _short(top))))
     title = f"{table.table}{text['colon']}{y.label}"
     return chart(title, x, y, [Line(title, days, counts)], width=CHART_WIDTH, height=CHART_HEIGHT)
+
+
+def _tick(axis: Axis, part: float) -> tuple[float, str]:
+    """A mark `part` of the way along an axis of days."""
+    place = axis.low + part * (axis.high - axis.low)
+    return place, date.fromordinal(round(place)).isoformat()
 
 
 def _short(number: int) -> str:
