@@ -5,16 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from engine.features.spec import (
-    CANCEL_VIEWS,
-    FINISHED,
-    LEARNING,
-    LOGIN_FAILURES,
-    PRICE_VIEWS,
-    SEARCHES,
-    WARM,
-    one_of,
-)
+from engine.features.spec import KINDS, one_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,15 +18,5 @@ def available(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     property of the workspace, not of a user.
     """
     text = (resources.files("engine.features") / "facts.sql").read_text("utf-8")
-    sql = text.format_map(
-        {
-            "learning": one_of("kind", LEARNING),
-            "finished": one_of("kind", FINISHED),
-            "cancel_views": one_of("kind", CANCEL_VIEWS),
-            "price_views": one_of("kind", PRICE_VIEWS),
-            "searches": one_of("kind", SEARCHES),
-            "warm": one_of("kind", WARM),
-            "login_failures": one_of("kind", LOGIN_FAILURES),
-        }
-    )
+    sql = text.format_map({name: one_of("kind", kinds) for name, kinds in KINDS.items()})
     return frozenset(fact for (fact,) in connection.execute(sql).fetchall())

@@ -7,7 +7,24 @@ from types import MappingProxyType
 
 from engine.errors import ModelError
 from engine.features.spec import FeatureSpec
-from engine.features.specs import calendar, fading_use, history, money, support, terms, value
+from engine.features.specs import (
+    activity,
+    breadth,
+    calendar,
+    failures,
+    memberships,
+    orders,
+    peers,
+    price,
+    ratings,
+    rhythm,
+    spend,
+    support,
+    terms,
+    trends,
+    usage,
+    value,
+)
 from engine.types import Words
 
 __all__ = ["GROUPS", "SPECS", "FeatureSpec", "available_specs", "group_of", "specs_named"]
@@ -29,12 +46,21 @@ GROUPS: Mapping[str, Words] = MappingProxyType(
 """Codes are a contract; "sequence" has no column: it is the events themselves."""
 
 SPECS: tuple[FeatureSpec, ...] = (
-    *fading_use.SPECS,
+    *activity.SPECS,
+    *trends.SPECS,
+    *rhythm.SPECS,
+    *usage.SPECS,
     *value.SPECS,
-    *money.SPECS,
+    *breadth.SPECS,
+    *failures.SPECS,
+    *price.SPECS,
     *terms.SPECS,
+    *memberships.SPECS,
     *support.SPECS,
-    *history.SPECS,
+    *ratings.SPECS,
+    *orders.SPECS,
+    *spend.SPECS,
+    *peers.SPECS,
     *calendar.SPECS,
 )
 

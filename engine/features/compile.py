@@ -16,6 +16,9 @@ from engine.features.views import ONE_ROW_PER_USER, reads, views, with_needed
 USER = "user"
 """`FeatureSpec.over` of a feature computed from other features of the same row."""
 
+PEERS = "peers"
+"""`FeatureSpec.over` of a feature that compares the row with all rows of its segment."""
+
 
 def compile_features(
     specs: Sequence[FeatureSpec], facts: Set[str], *, population: str | None = None
@@ -28,8 +31,9 @@ def compile_features(
     everything = _with_ingredients(specs)
     aggregated: dict[str, list[FeatureSpec]] = {}
     for spec in everything:
-        if spec.over != USER:
+        if spec.over not in (USER, PEERS):
             aggregated.setdefault(spec.over, []).append(spec)
+    compared = [spec for spec in everything if spec.over == PEERS]
     segment_view, segment = _segment(facts)
     needed = [*aggregated, segment_view] if segment_view else list(aggregated)
     parts = [
@@ -42,7 +46,19 @@ def compile_features(
     ]
     if segment_view:
         parts.append(f"segments AS (\n{segment}\n)")
-    parts.append(f"joined AS (\n{_join(aggregated, segmented=bool(segment_view))}\n)")
+    segmented = bool(segment_view)
+    if compared:
+        # A window carries every column of its rows: it gets those that it compares and no more.
+        names = set().union(*(reads(spec.expression) for spec in compared))
+        narrow = {
+            view: [spec for spec in found if spec.name in names]
+            for view, found in aggregated.items()
+        }
+        narrow = {view: found for view, found in narrow.items() if found}
+        parts.append(f"peers AS (\n{_join(narrow, segmented=segmented)}\n)")
+        parts.append(f"features_of_{PEERS} AS (\n{_aggregate(PEERS, compared)}\n)")
+        aggregated[PEERS] = compared
+    parts.append(f"joined AS (\n{_join(aggregated, segmented=segmented)}\n)")
     columns = ",\n".join(
         f"    CAST({spec.expression if spec.over == USER else spec.name} AS REAL) AS {spec.name}"
         for spec in specs
@@ -61,13 +77,13 @@ def fingerprint(*texts: str) -> str:
 
 
 def _with_ingredients(specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
-    """`specs` and the features that those over "user" are made of."""
+    """`specs` and the features that those over "user" and "peers" are made of."""
     from engine.features.catalogue import SPECS
 
     by_name = {spec.name: spec for spec in SPECS}
     chosen = {spec.name: spec for spec in specs}
     for spec in specs:
-        if spec.over == USER:
+        if spec.over in (USER, PEERS):
             for name in sorted(reads(spec.expression) & by_name.keys()):
                 chosen.setdefault(name, by_name[name])
     return list(chosen.values())
@@ -75,7 +91,7 @@ def _with_ingredients(specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
 
 def _aggregate(view: str, specs: Sequence[FeatureSpec]) -> str:
     columns = ",\n".join(f"    {spec.expression} AS {spec.name}" for spec in specs)
-    group = "" if view in ONE_ROW_PER_USER else "\nGROUP BY user_id"
+    group = "" if view in ONE_ROW_PER_USER or view == PEERS else "\nGROUP BY user_id"
     return f"SELECT\n    user_id,\n{columns}\nFROM {view}{group}"
 
 

@@ -33,6 +33,8 @@ SPELLINGS = MappingProxyType(
         "term_s": seconds("started_at", "ends_at"),
         "cancelled_age_s": seconds("cancelled_at", CUTOFF),
         "resolved_age_s": seconds("resolved_at", CUTOFF),
+        "paused_age_s": seconds("paused_at", CUTOFF),
+        "resumed_age_s": seconds("resumes_at", CUTOFF),
         "day_of_year": f"dayofyear({CUTOFF})",
         "week_day": f"isodow({CUTOFF})",
     }

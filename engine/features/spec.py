@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from engine.types import Words
@@ -22,8 +23,9 @@ class FeatureSpec:
     """One feature.
 
     `over` names the view (`engine/features/views/<over>.sql`) that `expression` aggregates per
-    user. Over "user", the expression uses other features by name instead, row by row. `needs`
-    are facts about the loaded data (see `engine.features.available`): without them the column
+    user. Over "user", the expression uses other features by name instead, row by row; over "peers",
+    it is a window over the users of a segment (`segment`) and other features by name. `needs` are
+    facts about the loaded data (see `engine.features.available`): without them the column
     would be constant and is left out.
     """
 
@@ -72,26 +74,47 @@ def ratio(numerator: str, denominator: str | int) -> str:
     return f"CAST({numerator} AS DOUBLE) / NULLIF(CAST({denominator} AS DOUBLE), CAST(0 AS DOUBLE))"
 
 
+def among_peers(column: str) -> str:
+    """SQL, over "peers": the share of the other users of the segment that have a lower value.
+
+    Ties share the lowest rank, so no order of rows can tell; missing values are left out.
+    """
+    return (
+        f"CASE WHEN {column} IS NOT NULL THEN percent_rank() OVER "
+        f"(PARTITION BY segment, {column} IS NULL ORDER BY {column}) END"
+    )
+
+
+def against_peers(column: str) -> str:
+    """SQL, over "peers": the value against the median of the segment."""
+    return ratio(column, f"median({column}) OVER (PARTITION BY segment)")
+
+
 def money(ten_thousandths: str) -> str:
     """SQL: integer ten-thousandths as currency units (see `views/known_payments.sql`)."""
     return ratio(ten_thousandths, 10_000)
 
 
-LEARNING = (
-    "lesson_started",
-    "lesson_finished",
-    "audio_played",
-    "column_read",
-    "live_joined",
-    "content_started",
-    "content_finished",
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "learning": (
+            "lesson_started",
+            "lesson_finished",
+            "audio_played",
+            "column_read",
+            "live_joined",
+            "content_started",
+            "content_finished",
+        ),
+        "finished": ("lesson_finished", "content_finished"),
+        "warm": ("favourite", "note_written", "share", "live_joined"),
+        "searches": ("search",),
+        "price_views": ("purchase_viewed", "price_viewed"),
+        "cancel_views": ("cancel_page_viewed",),
+        "login_failures": ("login_failed",),
+    }
 )
-"""Event kinds in which a user takes what was paid for; a mapping translates a client's own."""
+"""What the kinds of events mean; a mapping translates a client's own words to these.
 
-FINISHED = ("lesson_finished", "content_finished")
-CANCEL_VIEWS = ("cancel_page_viewed",)
-PRICE_VIEWS = ("purchase_viewed", "price_viewed")
-SEARCHES = ("search",)
-WARM = ("favourite", "note_written", "share", "live_joined")
-"""Actions that nobody takes without caring."""
-LOGIN_FAILURES = ("login_failed",)
+learning: a user takes what was paid for; warm: what nobody does without caring.
+"""

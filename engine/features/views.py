@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from engine.features.dialect import SPELLINGS
-from engine.features.spec import FINISHED, LEARNING, one_of
+from engine.features.spec import KINDS, one_of
 
 ONE_ROW_PER_USER = frozenset({"newest_term", "known_users", "favourite_topic", "calendar"})
 """Views whose rows are users already: their specs are plain expressions."""
@@ -20,11 +20,7 @@ _WORD = re.compile(r"[a-z_][a-z_0-9]*")
 def views() -> Mapping[str, str]:
     """Name to SELECT text, placeholders filled, comments left out."""
     folder = resources.files("engine.features") / "views"
-    spellings = {
-        **SPELLINGS,
-        "learning": one_of("kind", LEARNING),
-        "finished": one_of("kind", FINISHED),
-    }
+    spellings = {**SPELLINGS, **{name: one_of("kind", kinds) for name, kinds in KINDS.items()}}
     return {
         entry.name.removesuffix(".sql"): without_comments(entry.read_text("utf-8")).format_map(
             spellings

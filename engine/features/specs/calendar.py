@@ -1,8 +1,8 @@
-"""The calendar at the cutoff: the same for everyone, it moves the base rate with the season."""
+"""The calendar: the season at the cutoff, and what followed the same date a year ago."""
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, words
+from engine.features.spec import FeatureSpec, between, ratio, words
 from engine.types import Words
 
 _GROUP = "calendar"
@@ -45,5 +45,53 @@ SPECS: tuple[FeatureSpec, ...] = (
         False,
         Words("星期几", "day of the week"),
         words("评分日是一周的第 {value} 天", "Day of the week at scoring: {value}"),
+    ),
+    FeatureSpec(
+        "events_year_ago_28d",
+        _GROUP,
+        "known_events",
+        f"count(*) FILTER (WHERE {between(337, 365)})",
+        "count",
+        -1,
+        False,
+        Words("去年此后28天行为次数", "actions in the same 28 days a year ago"),
+        words(
+            "去年同一天之后 28 天里的行为次数：{value}",
+            "Actions in the 28 days after this date a year ago: {value}",
+        ),
+        ("events:year",),
+        absent=0,
+    ),
+    FeatureSpec(
+        "orders_year_ago_90d",
+        _GROUP,
+        "payment_days",
+        "count(*) FILTER (WHERE day >= 275 AND day < 365)",
+        "count",
+        -1,
+        False,
+        Words("去年此后90天付款天数", "days with a payment in the same 90 days a year ago"),
+        words(
+            "去年同一天之后 90 天里有付款的天数：{value}",
+            "Days with a payment in the 90 days after this date a year ago: {value}",
+        ),
+        ("payments:year",),
+        absent=0,
+    ),
+    FeatureSpec(
+        "base_orders_season",
+        _GROUP,
+        "peers",
+        ratio("sum(orders_year_ago_90d) OVER ()", "sum(orders_90d) OVER ()"),
+        "ratio",
+        -1,
+        False,
+        Words("全体去年此后90天与近90天付款之比", "payments of all in the coming season"),
+        words(
+            "全体用户去年同一天之后 90 天的付款次数是近 90 天的 {value}",
+            "Payments of all users in the 90 days after this date a year ago, "
+            "against the last 90: {value}",
+        ),
+        ("payments:year",),
     ),
 )

@@ -1,36 +1,61 @@
-"""Trouble with support: tickets, waiting, low ratings, refunds, failed logins."""
+"""Trouble with support: tickets, waiting, repeated tickets, refunds, failed logins."""
 
 from __future__ import annotations
 
-from engine.features.spec import (
-    LOGIN_FAILURES,
-    FeatureSpec,
-    days_since,
-    one_of,
-    ratio,
-    within,
-    words,
-)
+from engine.features.spec import DAY_S, FeatureSpec, days_since, money, ratio, within, words
 from engine.types import Words
 
 _GROUP = "support_trouble"
 _TICKET = "channel = 'ticket'"
 _OPEN = f"{_TICKET} AND resolved_age_s IS NULL"
+_REFUND = "status = 'refunded'"
+_PAID = "status = 'succeeded'"
+_TICKETS = ("messages:ticket",)
+_REFUNDS = ("payments:refunded",)
 
-SPECS: tuple[FeatureSpec, ...] = (
-    FeatureSpec(
-        "tickets_90d",
+
+def _tickets(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"tickets_{days}d",
         _GROUP,
         "known_messages",
-        f"count(*) FILTER (WHERE {_TICKET} AND {within(90)})",
+        f"count(*) FILTER (WHERE {_TICKET} AND {within(days)})",
         "count",
         1,
         True,
-        Words("近90天工单数", "tickets in 90 days"),
-        words("近 90 天提交的工单数：{value}", "Support tickets in the last 90 days: {value}"),
-        ("messages:ticket",),
+        Words(f"近{days}天工单数", f"tickets in {days} days"),
+        words(
+            f"近 {days} 天提交的工单数：{{value}}",
+            f"Support tickets in the last {days} days: {{value}}",
+        ),
+        _TICKETS,
         absent=0,
-    ),
+    )
+
+
+def _failed_logins(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"failed_logins_{days}d",
+        _GROUP,
+        "recent_events",
+        f"count(*) FILTER (WHERE fails_login AND {within(days)})",
+        "count",
+        1,
+        True,
+        Words(f"近{days}天登录失败次数", f"failed logins in {days} days"),
+        words(
+            f"最近 {days} 天登录失败次数：{{value}}",
+            f"Failed logins in the last {days} days: {{value}}",
+        ),
+        ("events:login_failed",),
+        absent=0,
+    )
+
+
+SPECS: tuple[FeatureSpec, ...] = (
+    _tickets(30),
+    _tickets(90),
+    _tickets(365),
     FeatureSpec(
         "days_since_ticket",
         _GROUP,
@@ -41,7 +66,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("距上次工单天数", "days since last ticket"),
         words("距上次提交工单 {value}", "Time since the last ticket: {value}"),
-        ("messages:ticket",),
+        _TICKETS,
     ),
     FeatureSpec(
         "open_tickets",
@@ -53,7 +78,23 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("未解决工单数", "unresolved tickets"),
         words("尚未解决的工单数：{value}", "Tickets still unresolved: {value}"),
-        ("messages:ticket",),
+        _TICKETS,
+        absent=0,
+    ),
+    FeatureSpec(
+        "overdue_tickets",
+        _GROUP,
+        "known_messages",
+        f"count(*) FILTER (WHERE {_OPEN} AND age_s > {3 * DAY_S} AND {within(180)})",
+        "count",
+        1,
+        True,
+        Words("超过三天未解决工单数", "tickets unresolved for three days"),
+        words(
+            "提交三天以上仍未解决的工单数（近 180 天）：{value}",
+            "Tickets of the last 180 days unresolved for more than three days: {value}",
+        ),
+        _TICKETS,
         absent=0,
     ),
     FeatureSpec(
@@ -66,72 +107,142 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("工单等待天数", "days a ticket waits"),
         words("未解决的工单已等待 {value}", "A ticket has been waiting for {value}"),
-        ("messages:ticket",),
+        _TICKETS,
     ),
     FeatureSpec(
-        "last_rating",
+        "mean_solve_days",
         _GROUP,
         "known_messages",
-        ratio("max(rating_u) FILTER (WHERE newest_rating = 1)", 1000),
-        "rating",
-        -1,
+        ratio(
+            ratio(
+                f"CAST(sum(solved_s) FILTER (WHERE {_TICKET}) AS BIGINT)",
+                f"count(solved_s) FILTER (WHERE {_TICKET})",
+            ),
+            DAY_S,
+        ),
+        "days",
+        1,
         True,
-        Words("最近一次评分", "last rating"),
-        words("最近一次评分：{value}", "Last rating: {value}"),
-        ("messages:rating",),
+        Words("工单平均解决时长", "mean time to solve a ticket"),
+        words("工单平均 {value} 解决", "Mean time until a ticket was solved: {value}"),
+        ("messages:ticket", "messages:resolved"),
     ),
     FeatureSpec(
-        "mean_rating",
+        "slowest_solve_days_180d",
         _GROUP,
         "known_messages",
-        ratio(ratio("CAST(sum(rating_u) AS BIGINT)", "count(rating_u)"), 1000),
-        "rating",
-        -1,
+        days_since(f"max(solved_s) FILTER (WHERE {_TICKET} AND {within(180)})"),
+        "days",
+        1,
         True,
-        Words("平均评分", "mean rating"),
-        words("平均评分：{value}", "Mean rating: {value}"),
-        ("messages:rating",),
+        Words("近180天最慢解决时长", "slowest solution in 180 days"),
+        words(
+            "近 180 天最慢的一张工单用了 {value} 解决",
+            "Slowest solution of a ticket in the last 180 days: {value}",
+        ),
+        ("messages:ticket", "messages:resolved"),
     ),
     FeatureSpec(
-        "low_ratings_90d",
+        "repeated_tickets_180d",
         _GROUP,
         "known_messages",
-        f"count(*) FILTER (WHERE rating_u <= 2000 AND {within(90)})",
+        f"count(*) FILTER (WHERE {_TICKET} AND gap_s <= {14 * DAY_S} AND {within(180)})",
         "count",
         1,
         True,
-        Words("近90天低分评价数", "ratings of 2 or less in 90 days"),
+        Words("近180天重复工单数", "repeated tickets in 180 days"),
         words(
-            "近 90 天给出的低分（不高于 2 分）评价数：{value}",
-            "Ratings of 2 or less in the last 90 days: {value}",
+            "近 180 天里两周内再次提交的工单数：{value}",
+            "Tickets of the last 180 days that followed another within two weeks: {value}",
         ),
-        ("messages:rating",),
+        _TICKETS,
         absent=0,
     ),
     FeatureSpec(
         "refunds_180d",
         _GROUP,
         "known_payments",
-        f"count(*) FILTER (WHERE status = 'refunded' AND {within(180)})",
+        f"count(*) FILTER (WHERE {_REFUND} AND {within(180)})",
         "count",
         1,
         True,
         Words("近180天退款次数", "refunds in 180 days"),
         words("近 180 天退款次数：{value}", "Refunds in the last 180 days: {value}"),
-        ("payments:refunded",),
+        _REFUNDS,
         absent=0,
     ),
     FeatureSpec(
-        "failed_logins_28d",
+        "refunds_total",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE {one_of('kind', LOGIN_FAILURES)} AND {within(28)})",
+        "known_payments",
+        f"count(*) FILTER (WHERE {_REFUND})",
         "count",
-        1,
-        True,
-        Words("近28天登录失败次数", "failed logins in 28 days"),
-        words("最近 28 天登录失败次数：{value}", "Failed logins in the last 28 days: {value}"),
-        ("events:login_failed",),
+        0,
+        False,
+        Words("累计退款次数", "refunds so far"),
+        words("累计退款次数：{value}", "Refunds so far: {value}"),
+        _REFUNDS,
         absent=0,
     ),
+    FeatureSpec(
+        "days_since_refund",
+        _GROUP,
+        "known_payments",
+        days_since(f"min(age_s) FILTER (WHERE {_REFUND})"),
+        "days",
+        -1,
+        True,
+        Words("距上次退款天数", "days since last refund"),
+        words("距上次退款 {value}", "Time since the last refund: {value}"),
+        _REFUNDS,
+    ),
+    FeatureSpec(
+        "refund_share_365d",
+        _GROUP,
+        "known_payments",
+        ratio(
+            f"coalesce(sum(amount_u) FILTER (WHERE {_REFUND} AND {within(365)}), 0)",
+            f"sum(amount_u) FILTER (WHERE {_PAID} AND {within(365)})",
+        ),
+        "share",
+        1,
+        True,
+        Words("近365天退款金额占比", "share of money refunded in 365 days"),
+        words(
+            "近 365 天退款占付款金额的 {value}",
+            "Share of the last 365 days' payments that was refunded: {value}",
+        ),
+        _REFUNDS,
+    ),
+    FeatureSpec(
+        "refunded_amount_365d",
+        _GROUP,
+        "known_payments",
+        money(f"coalesce(sum(amount_u) FILTER (WHERE {_REFUND} AND {within(365)}), 0)"),
+        "money",
+        1,
+        True,
+        Words("近365天退款金额", "amount refunded in 365 days"),
+        words("近 365 天退款 {value}", "Refunded in the last 365 days: {value}"),
+        _REFUNDS,
+        absent=0,
+    ),
+    FeatureSpec(
+        "paid_since_refund",
+        _GROUP,
+        "known_payments",
+        # Missing without a refund: the question does not arise.
+        f"CASE WHEN count(*) FILTER (WHERE {_REFUND}) > 0 THEN CASE WHEN "
+        f"min(age_s) FILTER (WHERE {_PAID}) < min(age_s) FILTER (WHERE {_REFUND}) "
+        "THEN 1 ELSE 0 END END",
+        "flag",
+        -1,
+        True,
+        Words("退款后又付款", "paid again after a refund"),
+        words("上次退款之后是否又付过款：{value}", "Paid again after the last refund: {value}"),
+        _REFUNDS,
+    ),
+    _failed_logins(7),
+    _failed_logins(28),
+    _failed_logins(90),
 )

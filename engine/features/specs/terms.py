@@ -1,4 +1,4 @@
-"""A membership that ends: the running term, its renewal and what came before."""
+"""A membership that ends: the running term, its renewal, trials and pauses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from engine.features.spec import FeatureSpec, days_since, ratio, words
 from engine.types import Words
 
 _GROUP = "term_ending"
+_RUNNING = "(ends_in_s IS NULL OR ends_in_s > 0)"
+_PAUSED = "paused_age_s IS NOT NULL AND resumed_age_s IS NULL"
+_TERMS = ("subscriptions",)
 
 SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
@@ -18,7 +21,20 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("会员有效", "membership running"),
         words("会员是否有效：{value}", "Membership running: {value}"),
-        ("subscriptions",),
+        _TERMS,
+        absent=0,
+    ),
+    FeatureSpec(
+        "running_terms",
+        _GROUP,
+        "known_subscriptions",
+        f"count(*) FILTER (WHERE {_RUNNING})",
+        "count",
+        -1,
+        True,
+        Words("同时有效的会员数", "memberships running at once"),
+        words("同时有效的会员（订阅）数：{value}", "Memberships running at the same time: {value}"),
+        _TERMS,
         absent=0,
     ),
     FeatureSpec(
@@ -31,7 +47,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("距到期天数", "days to expiry"),
         words("会员还有 {value} 到期", "Membership ends in {value}"),
-        ("subscriptions",),
+        _TERMS,
     ),
     FeatureSpec(
         "days_without_plan",
@@ -43,7 +59,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("会员过期天数", "days since membership ended"),
         words("会员已过期 {value}", "Membership ended {value} ago"),
-        ("subscriptions",),
+        _TERMS,
     ),
     FeatureSpec(
         "auto_renew_off",
@@ -55,6 +71,21 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("自动续费已关闭", "auto-renewal off"),
         words("自动续费是否关闭：{value}", "Auto-renewal switched off: {value}"),
+        ("subscriptions:auto_renew",),
+    ),
+    FeatureSpec(
+        "days_to_unrenewed_end",
+        _GROUP,
+        "newest_term",
+        days_since("CASE WHEN running AND NOT renews THEN ends_in_s END"),
+        "days",
+        -1,
+        True,
+        Words("不续费会员的剩余天数", "days left without renewal"),
+        words(
+            "没有开启自动续费，会员还剩 {value}",
+            "Membership that will not renew by itself ends in {value}",
+        ),
         ("subscriptions:auto_renew",),
     ),
     FeatureSpec(
@@ -91,7 +122,19 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("本期时长", "length of the term"),
         words("本期会员时长 {value}", "Length of the present term: {value}"),
-        ("subscriptions",),
+        _TERMS,
+    ),
+    FeatureSpec(
+        "term_age_days",
+        _GROUP,
+        "newest_term",
+        days_since("started_age_s"),
+        "days",
+        0,
+        False,
+        Words("本期开始至今天数", "days since the term began"),
+        words("本期会员开始于 {value} 前", "The present term began {value} ago"),
+        _TERMS,
     ),
     FeatureSpec(
         "term_elapsed_share",
@@ -103,19 +146,74 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("本期已过占比", "share of the term gone"),
         words("本期会员已过去 {value}", "Share of the present term gone: {value}"),
-        ("subscriptions",),
+        _TERMS,
     ),
     FeatureSpec(
-        "terms",
+        "silence_vs_days_left",
+        _GROUP,
+        "user",
+        ratio("days_since_activity", "days_to_expiry"),
+        "ratio",
+        1,
+        True,
+        Words("沉默时长与剩余天数之比", "silence against days left"),
+        words(
+            "这次沉默的时长是会员剩余天数的 {value}",
+            "The present silence against the days left of the membership: {value}",
+        ),
+        ("subscriptions", "events"),
+    ),
+    FeatureSpec(
+        "renewal_gap_days",
+        _GROUP,
+        "newest_term",
+        days_since("away_s"),
+        "days",
+        1,
+        True,
+        Words("本期开通前的空档", "gap before the present term"),
+        words(
+            "本期开通前会员中断了 {value}（负数表示提前续费）",
+            "Time without a membership before the present term (below 0: renewed early): {value}",
+        ),
+        _TERMS,
+    ),
+    FeatureSpec(
+        "on_trial",
+        _GROUP,
+        "newest_term",
+        "CASE WHEN running AND trial THEN 1 ELSE 0 END",
+        "flag",
+        1,
+        True,
+        Words("正在试用", "on a trial"),
+        words("是否正在试用：{value}", "On a trial: {value}"),
+        ("subscriptions:trial",),
+        absent=0,
+    ),
+    FeatureSpec(
+        "paused",
         _GROUP,
         "known_subscriptions",
-        "count(*)",
-        "count",
-        -1,
-        False,
-        Words("累计会员期数", "terms so far"),
-        words("累计开通会员期数：{value}", "Membership terms so far: {value}"),
-        ("subscriptions",),
+        f"max(CASE WHEN {_RUNNING} AND {_PAUSED} THEN 1 ELSE 0 END)",
+        "flag",
+        1,
+        True,
+        Words("会员已暂停", "membership paused"),
+        words("会员是否暂停中：{value}", "Membership paused: {value}"),
+        ("subscriptions:paused",),
         absent=0,
+    ),
+    FeatureSpec(
+        "days_since_pause",
+        _GROUP,
+        "known_subscriptions",
+        days_since("min(paused_age_s)"),
+        "days",
+        -1,
+        True,
+        Words("距上次暂停天数", "days since last pause"),
+        words("距上次暂停会员 {value}", "Time since the last pause began: {value}"),
+        ("subscriptions:paused",),
     ),
 )

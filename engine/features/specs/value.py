@@ -1,12 +1,12 @@
-"""Value that is paid for but not taken, and content that is used up."""
+"""Value that is paid for but not taken: completion, progress, unused terms and purchases."""
 
 from __future__ import annotations
 
 from engine.features.spec import (
     DAY_S,
-    FINISHED,
-    SEARCHES,
+    KINDS,
     FeatureSpec,
+    between,
     days_since,
     one_of,
     ratio,
@@ -15,15 +15,82 @@ from engine.features.spec import (
 )
 from engine.types import Words
 
-_UNUSED = "unused_value"
-_EXHAUSTED = "content_exhausted"
-_FINISHES = one_of("kind", FINISHED)
-_TOUCHED_90D = f"last_age_s <= {90 * DAY_S}"
+_GROUP = "unused_value"
+_CONTENTS = ("events:finished", "events:content")
+
+
+def _touched(days: int) -> str:
+    return f"last_age_s <= {days * DAY_S}"
+
+
+def _completion(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"completion_share_{days}d",
+        _GROUP,
+        "touched_contents",
+        ratio(
+            f"count(*) FILTER (WHERE finished_age_s <= {days * DAY_S})",
+            f"count(*) FILTER (WHERE {_touched(days)})",
+        ),
+        "share",
+        -1,
+        True,
+        Words(f"近{days}天内容完成率", f"completion in {days} days"),
+        words(
+            f"近 {days} 天打开的内容里学完的占比：{{value}}",
+            f"Share of contents opened in the last {days} days and finished: {{value}}",
+        ),
+        _CONTENTS,
+    )
+
+
+def _finished(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"finished_{days}d",
+        _GROUP,
+        "recent_events",
+        f"count(*) FILTER (WHERE finishes AND {within(days)})",
+        "count",
+        -1,
+        True,
+        Words(f"近{days}天学完次数", f"lessons finished in {days} days"),
+        words(
+            f"最近 {days} 天学完的课时数：{{value}}",
+            f"Lessons finished in the last {days} days: {{value}}",
+        ),
+        ("events:finished",),
+        absent=0,
+    )
+
+
+def _progress(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"progress_{days}d",
+        _GROUP,
+        "recent_events",
+        ratio(
+            ratio(
+                f"CAST(sum(progress_u) FILTER (WHERE {within(days)}) AS BIGINT)",
+                f"count(progress_u) FILTER (WHERE {within(days)})",
+            ),
+            1000,
+        ),
+        "share",
+        -1,
+        True,
+        Words(f"近{days}天平均学习进度", f"mean progress in {days} days"),
+        words(
+            f"最近 {days} 天每次学习平均完成 {{value}}",
+            f"Mean share of an item taken in over the last {days} days: {{value}}",
+        ),
+        ("events:progress",),
+    )
+
 
 SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "completion_share",
-        _UNUSED,
+        _GROUP,
         "touched_contents",
         ratio("count(finished_age_s)", "count(*)"),
         "share",
@@ -31,31 +98,15 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("内容完成率", "completion"),
         words("打开过的内容里学完的占比：{value}", "Share of opened contents finished: {value}"),
-        ("events:finished", "events:content"),
+        _CONTENTS,
     ),
-    FeatureSpec(
-        "completion_share_90d",
-        _UNUSED,
-        "touched_contents",
-        ratio(
-            f"count(*) FILTER (WHERE finished_age_s <= {90 * DAY_S})",
-            f"count(*) FILTER (WHERE {_TOUCHED_90D})",
-        ),
-        "share",
-        -1,
-        True,
-        Words("近90天内容完成率", "completion in 90 days"),
-        words(
-            "近 90 天打开的内容里学完的占比：{value}",
-            "Share of contents opened in the last 90 days and finished: {value}",
-        ),
-        ("events:finished", "events:content"),
-    ),
+    _completion(28),
+    _completion(90),
     FeatureSpec(
         "unfinished_90d",
-        _UNUSED,
+        _GROUP,
         "touched_contents",
-        f"count(*) FILTER (WHERE {_TOUCHED_90D} AND finished_age_s IS NULL)",
+        f"count(*) FILTER (WHERE {_touched(90)} AND finished_age_s IS NULL)",
         "count",
         1,
         True,
@@ -64,69 +115,82 @@ SPECS: tuple[FeatureSpec, ...] = (
             "近 90 天打开却没学完的内容数：{value}",
             "Contents opened in the last 90 days and not finished: {value}",
         ),
-        ("events:finished", "events:content"),
+        _CONTENTS,
         absent=0,
     ),
     FeatureSpec(
-        "finished_28d",
-        _UNUSED,
-        "recent_events",
-        f"count(*) FILTER (WHERE {_FINISHES} AND {within(28)})",
+        "left_off_90d",
+        _GROUP,
+        "touched_contents",
+        f"count(*) FILTER (WHERE finished_age_s IS NULL AND last_age_s > {28 * DAY_S} "
+        f"AND {_touched(90)})",
         "count",
-        -1,
+        1,
         True,
-        Words("近28天学完次数", "lessons finished in 28 days"),
-        words("最近 28 天学完的课时数：{value}", "Lessons finished in the last 28 days: {value}"),
-        ("events:finished",),
+        Words("近期中断的内容数", "contents left off"),
+        words(
+            "学到一半、已有 28 天以上没再打开的内容数（近 90 天）：{value}",
+            "Contents of the last 90 days left unfinished for four weeks or more: {value}",
+        ),
+        _CONTENTS,
         absent=0,
     ),
+    _finished(7),
+    _finished(28),
+    _finished(90),
     FeatureSpec(
-        "progress_28d",
-        _UNUSED,
-        "recent_events",
-        ratio(
-            ratio(
-                f"CAST(sum(progress_u) FILTER (WHERE {within(28)}) AS BIGINT)",
-                f"count(progress_u) FILTER (WHERE {within(28)})",
-            ),
-            1000,
-        ),
-        "share",
+        "finished_trend",
+        _GROUP,
+        "user",
+        ratio("finished_28d * 90", "finished_90d * 28"),
+        "ratio",
         -1,
         True,
-        Words("近28天平均学习进度", "mean progress in 28 days"),
+        Words("学完次数变化", "trend of lessons finished"),
         words(
-            "最近 28 天每次学习平均完成 {value}",
-            "Mean share of an item taken in over the last 28 days: {value}",
+            "最近 28 天学完的课时数是近 90 天水平的 {value}",
+            "Lessons finished in the last 28 days against the last 90: {value}",
         ),
-        ("events:progress",),
+        ("events:finished",),
     ),
     FeatureSpec(
-        "progress_90d",
-        _UNUSED,
-        "recent_events",
-        ratio(
-            ratio(
-                f"CAST(sum(progress_u) FILTER (WHERE {within(90)}) AS BIGINT)",
-                f"count(progress_u) FILTER (WHERE {within(90)})",
-            ),
-            1000,
-        ),
+        "finished_share_28d",
+        _GROUP,
+        "user",
+        ratio("finished_28d", "learning_28d"),
         "share",
         -1,
         True,
-        Words("近90天平均学习进度", "mean progress in 90 days"),
+        Words("近28天学习中学完的占比", "share of learning that finished a lesson in 28 days"),
         words(
-            "最近 90 天每次学习平均完成 {value}",
-            "Mean share of an item taken in over the last 90 days: {value}",
+            "最近 28 天的学习里学完课时的占比：{value}",
+            "Share of the last 28 days' learning that finished a lesson: {value}",
+        ),
+        ("events:finished",),
+    ),
+    _progress(7),
+    _progress(28),
+    _progress(90),
+    FeatureSpec(
+        "progress_trend",
+        _GROUP,
+        "user",
+        ratio("progress_28d", "progress_90d"),
+        "ratio",
+        -1,
+        True,
+        Words("学习进度变化", "trend of progress"),
+        words(
+            "最近 28 天每次学习的完成度是近 90 天的 {value}",
+            "Share of an item taken in, the last 28 days against 90: {value}",
         ),
         ("events:progress",),
     ),
     FeatureSpec(
         "days_since_finished",
-        _UNUSED,
+        _GROUP,
         "known_events",
-        days_since(f"min(age_s) FILTER (WHERE {_FINISHES})"),
+        days_since(f"min(age_s) FILTER (WHERE {one_of('kind', KINDS['finished'])})"),
         "days",
         1,
         True,
@@ -136,7 +200,7 @@ SPECS: tuple[FeatureSpec, ...] = (
     ),
     FeatureSpec(
         "term_unused_share",
-        _UNUSED,
+        _GROUP,
         "days_of_term",
         f"CAST(1 AS DOUBLE) - {ratio('count(day)', 'max(term_days)')}",
         "share",
@@ -151,7 +215,7 @@ SPECS: tuple[FeatureSpec, ...] = (
     ),
     FeatureSpec(
         "spend_per_active_day_90d",
-        _UNUSED,
+        _GROUP,
         "user",
         ratio("paid_90d", "(active_days_90d + 1)"),
         "money",
@@ -165,8 +229,38 @@ SPECS: tuple[FeatureSpec, ...] = (
         ("payments", "events"),
     ),
     FeatureSpec(
+        "spend_per_hour_90d",
+        _GROUP,
+        "user",
+        ratio("(paid_90d * CAST(60 AS DOUBLE))", "(minutes_90d + CAST(60 AS DOUBLE))"),
+        "money",
+        1,
+        True,
+        Words("每小时使用花费", "spend per hour of use"),
+        words(
+            "近 90 天每小时使用摊到的花费：{value}",
+            "Spend per hour of use over the last 90 days: {value}",
+        ),
+        ("payments", "events:duration"),
+    ),
+    FeatureSpec(
+        "price_per_active_day_28d",
+        _GROUP,
+        "user",
+        ratio("price_per_month", "(active_days_28d + 1)"),
+        "money",
+        1,
+        True,
+        Words("会员月价摊到每活跃天", "price per month against active days"),
+        words(
+            "会员月价摊到近 28 天每个活跃日：{value}",
+            "Monthly price per active day of the last 28 days: {value}",
+        ),
+        ("subscriptions:price", "events"),
+    ),
+    FeatureSpec(
         "bought_unopened",
-        _UNUSED,
+        _GROUP,
         "bought_contents",
         "count(*) FILTER (WHERE NOT opened)",
         "count",
@@ -178,141 +272,34 @@ SPECS: tuple[FeatureSpec, ...] = (
         absent=0,
     ),
     FeatureSpec(
-        "contents_90d",
-        _EXHAUSTED,
-        "touched_contents",
-        f"count(*) FILTER (WHERE {_TOUCHED_90D})",
-        "count",
-        -1,
+        "bought_unopened_share",
+        _GROUP,
+        "bought_contents",
+        ratio("count(*) FILTER (WHERE NOT opened)", "count(*)"),
+        "share",
+        1,
         True,
-        Words("近90天内容数", "contents in 90 days"),
-        words("近 90 天打开过的内容数：{value}", "Contents opened in the last 90 days: {value}"),
-        ("events:content",),
+        Words("已购内容未打开占比", "share of bought contents never opened"),
+        words(
+            "买过的内容里从没打开的占比：{value}",
+            "Share of the contents bought that were never opened: {value}",
+        ),
+        ("payments:content", "events:content"),
+    ),
+    FeatureSpec(
+        "bought_unopened_90d",
+        _GROUP,
+        "bought_contents",
+        f"count(*) FILTER (WHERE NOT opened AND {between(7, 90)})",
+        "count",
+        1,
+        True,
+        Words("近90天已购未打开内容数", "bought in 90 days and not opened"),
+        words(
+            "近 90 天购买、一周后仍未打开的内容数：{value}",
+            "Contents bought in the last 90 days and not opened within a week: {value}",
+        ),
+        ("payments:content", "events:content"),
         absent=0,
-    ),
-    FeatureSpec(
-        "topics_90d",
-        _EXHAUSTED,
-        "touched_contents",
-        f"count(DISTINCT topic) FILTER (WHERE {_TOUCHED_90D})",
-        "count",
-        -1,
-        True,
-        Words("近90天主题数", "topics in 90 days"),
-        words("近 90 天涉及的主题数：{value}", "Topics touched in the last 90 days: {value}"),
-        ("events:content", "contents"),
-        absent=0,
-    ),
-    FeatureSpec(
-        "new_contents_28d",
-        _EXHAUSTED,
-        "touched_contents",
-        f"count(*) FILTER (WHERE first_age_s <= {28 * DAY_S})",
-        "count",
-        -1,
-        True,
-        Words("近28天新打开内容数", "contents first opened in 28 days"),
-        words(
-            "最近 28 天第一次打开的内容数：{value}",
-            "Contents opened for the first time in the last 28 days: {value}",
-        ),
-        ("events:content",),
-        absent=0,
-    ),
-    FeatureSpec(
-        "old_content_share_90d",
-        _EXHAUSTED,
-        "touched_contents",
-        ratio(
-            f"count(*) FILTER (WHERE {_TOUCHED_90D} AND first_age_s > {90 * DAY_S})",
-            f"count(*) FILTER (WHERE {_TOUCHED_90D})",
-        ),
-        "share",
-        1,
-        True,
-        Words("近90天旧内容占比", "share of old contents in 90 days"),
-        words(
-            "近 90 天打开的内容里以前就看过的占比：{value}",
-            "Share of the last 90 days' contents that were opened before: {value}",
-        ),
-        ("events:content",),
-    ),
-    FeatureSpec(
-        "favourite_topic_done_share",
-        _EXHAUSTED,
-        "favourite_topic",
-        ratio("seen", "published"),
-        "share",
-        1,
-        True,
-        Words("最爱主题已看占比", "share of favourite topic seen"),
-        words(
-            "最常看的主题里已看过的内容占比：{value}",
-            "Share of the favourite topic already opened: {value}",
-        ),
-        ("events:content", "contents"),
-    ),
-    FeatureSpec(
-        "favourite_topic_unseen",
-        _EXHAUSTED,
-        "favourite_topic",
-        "published - seen",
-        "count",
-        -1,
-        True,
-        Words("最爱主题未看内容数", "unseen contents of favourite topic"),
-        words(
-            "最常看的主题里还没看过的内容数：{value}",
-            "Contents of the favourite topic still unseen: {value}",
-        ),
-        ("events:content", "contents"),
-    ),
-    FeatureSpec(
-        "favourite_topic_fresh_60d",
-        _EXHAUSTED,
-        "favourite_topic",
-        "fresh",
-        "count",
-        -1,
-        True,
-        Words("最爱主题近60天上新数", "new contents of favourite topic in 60 days"),
-        words(
-            "最常看的主题近 60 天上新的内容数：{value}",
-            "New contents in the favourite topic in the last 60 days: {value}",
-        ),
-        ("events:content", "contents"),
-    ),
-    FeatureSpec(
-        "topic_concentration",
-        _EXHAUSTED,
-        "favourite_topic",
-        ratio("top_touches", "touches"),
-        "share",
-        1,
-        True,
-        Words("最集中主题占比", "share of the busiest topic"),
-        words(
-            "近半年的学习集中在同一主题的占比：{value}",
-            "Share of the last half-year's learning in one topic: {value}",
-        ),
-        ("events:content", "contents"),
-    ),
-    FeatureSpec(
-        "search_share_28d",
-        _EXHAUSTED,
-        "recent_events",
-        ratio(
-            f"count(*) FILTER (WHERE {one_of('kind', SEARCHES)} AND {within(28)})",
-            f"count(*) FILTER (WHERE {within(28)})",
-        ),
-        "share",
-        1,
-        True,
-        Words("近28天搜索占比", "share of searches in 28 days"),
-        words(
-            "最近 28 天的行为里搜索的占比：{value}",
-            "Share of searches among the last 28 days' actions: {value}",
-        ),
-        ("events:search",),
     ),
 )

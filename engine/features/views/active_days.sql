@@ -1,13 +1,16 @@
 -- One row per user and day with an event in the last 180 days. day = whole days before the cutoff
 -- (0: the last one); gap_days = days since the previous active day; silent_days = whole days since
--- the last active day, the same in every row of a user.
+-- the last active day, the same in every row of a user; run: the same for days in a row; week_day:
+-- 1 = Monday (UTC).
 SELECT
-    user_id, day,
-    lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days,
-    min(day) OVER (PARTITION BY user_id) AS silent_days
+    user_id, day, lag(day) OVER days - day AS gap_days,
+    min(day) OVER (PARTITION BY user_id) AS silent_days,
+    day + row_number() OVER days AS run,
+    ({week_day} + 180 - day) % 7 + 1 AS week_day
 FROM (
     SELECT DISTINCT
         user_id, CAST(floor(CAST(age_s - 1 AS DOUBLE) / CAST(86400 AS DOUBLE)) AS INTEGER) AS day
     FROM known_events
     WHERE age_s <= 15552000
 ) AS distinct_days
+WINDOW days AS (PARTITION BY user_id ORDER BY day DESC)

@@ -1,18 +1,19 @@
 -- One row per user: the topic with the most contents opened (then the first by name), how many of
--- its published contents were opened, and how many are new. top_touches and touches: learning in
--- the last 180 days within the busiest topic, and in all.
+-- its published contents were opened, when it was last opened, and how many are new. top_touches
+-- and touches: learning in the last 180 days within the busiest topic, and in all.
 SELECT
-    favourite.user_id, favourite.topic, favourite.seen, favourite.top_touches, favourite.touches,
-    supply.published, supply.fresh
+    favourite.user_id, favourite.topic, favourite.seen, favourite.last_age_s,
+    favourite.top_touches, favourite.touches, supply.published, supply.fresh
 FROM (
     SELECT
-        user_id, topic, seen,
+        user_id, topic, seen, last_age_s,
         row_number() OVER (PARTITION BY user_id ORDER BY seen DESC, topic ASC) AS place,
         max(touches_180d) OVER (PARTITION BY user_id) AS top_touches,
         CAST(sum(touches_180d) OVER (PARTITION BY user_id) AS BIGINT) AS touches
     FROM (
         SELECT
-            user_id, topic, count(*) AS seen, CAST(sum(touches_180d) AS BIGINT) AS touches_180d
+            user_id, topic, count(*) AS seen, min(last_age_s) AS last_age_s,
+            CAST(sum(touches_180d) AS BIGINT) AS touches_180d
         FROM touched_contents
         WHERE topic IS NOT NULL
         GROUP BY user_id, topic

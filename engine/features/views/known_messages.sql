@@ -1,10 +1,13 @@
 -- Messages of the population known before the cutoff; a solution at or after it has not come yet.
--- Ratings are whole thousandths. newest_rating = 1: the last one that was given.
+-- Ratings are whole thousandths. newest_rating = 1: the last one that was given. solved_s = seconds
+-- to the solution; gap_s = seconds since the user's previous message of the channel.
 SELECT
-    user_id, channel, age_s, rating_u, resolved_age_s,
+    user_id, channel, age_s, rating_u, resolved_age_s, age_s - resolved_age_s AS solved_s,
     row_number() OVER (
         PARTITION BY user_id, rating_u IS NULL ORDER BY age_s ASC, message_id ASC
-    ) AS newest_rating
+    ) AS newest_rating,
+    lag(age_s) OVER (PARTITION BY user_id, channel ORDER BY age_s DESC, message_id DESC) - age_s
+        AS gap_s
 FROM (
     SELECT
         user_id, message_id, channel, {age_s} AS age_s,

@@ -1,13 +1,16 @@
 -- One row per user and day with a succeeded payment: several lines of one order count once.
--- gap_days = days since the previous such day.
+-- lines = payments of the day; gap_days = days since the previous such day; silent_days = whole
+-- days since the last one; newest = 1: the last one.
 SELECT
-    user_id, day, amount_u,
-    lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days
+    user_id, day, amount_u, lines,
+    lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days,
+    min(day) OVER (PARTITION BY user_id) AS silent_days,
+    row_number() OVER (PARTITION BY user_id ORDER BY day ASC) AS newest
 FROM (
     SELECT
         user_id,
         CAST(floor(CAST(age_s - 1 AS DOUBLE) / CAST(86400 AS DOUBLE)) AS INTEGER) AS day,
-        CAST(sum(amount_u) AS BIGINT) AS amount_u
+        CAST(sum(amount_u) AS BIGINT) AS amount_u, count(*) AS lines
     FROM known_payments
     WHERE status = 'succeeded'
     GROUP BY 1, 2

@@ -1,6 +1,8 @@
 -- One row per user and content ever opened: one group-by serves every window of distinct contents.
+-- published_age_s: how long the content has been out.
 SELECT
-    touches.user_id, touches.content_id, known_contents.topic,
+    touches.user_id, touches.content_id, known_contents.topic, known_contents.author,
+    known_contents.format, known_contents.age_s AS published_age_s,
     touches.touches_180d, touches.first_age_s, touches.last_age_s, touches.finished_age_s
 FROM (
     SELECT

@@ -64,11 +64,18 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
     def ids(prefix: str, count: int) -> list[str]:
         return [f"{prefix}{n:06d}" for n in rng.permutation(count)]
 
-    events, payments, terms, messages, contents = users * 40, users * 5, users * 3, users * 2, 60
+    events, payments, terms, messages, contents = users * 40, users * 5, users * 3, users * 3, 60
     happened, paid, said, began = (moments(n) for n in (events, payments, messages, terms))
     length_days = rng.choice([30, 90, 365], terms)
     content_ids = np.array([f"c{n}" for n in range(contents)], dtype=object)
     cancelled = began + rng.integers(1, 60, terms).astype("timedelta64[D]")
+    paused = began + rng.integers(1, 25, terms).astype("timedelta64[D]")
+    payers = owners(payments)
+    # Some orders have two lines: the same user at the same moment.
+    payers[1::5], paid[1::5] = payers[::5], paid[::5]
+    speakers = owners(messages)
+    # Some come back with the same trouble.
+    speakers[1::5], said[1::5] = speakers[::5], said[::5] + np.timedelta64(3, "D")
     return {
         "users": pd.DataFrame(
             {
@@ -90,12 +97,13 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "content_id": rng.choice(content_ids, events),
                 "duration_s": rng.lognormal(5, 1, events),
                 "value": rng.choice([0.1, 0.45, 0.999, 7.0, np.nan], events),
+                "device": rng.choice(["phone", "tablet", "web"], events),
             }
         ),
         "payments": pd.DataFrame(
             {
                 "payment_id": ids("p", payments),
-                "user_id": owners(payments),
+                "user_id": payers,
                 "occurred_at": paid,
                 "known_at": known(paid),
                 "amount": rng.lognormal(3, 1, payments),
@@ -120,6 +128,13 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "price": rng.choice([19.0, 25.5, 199.0], terms),
                 # Some are booked ahead: known before they start.
                 "known_at": began + rng.integers(-20, 5, terms).astype("timedelta64[D]"),
+                "trial": rng.random(terms) < 0.15,
+                "paused_at": np.where(rng.random(terms) < 0.3, paused, np.datetime64("NaT")),
+                "resumes_at": np.where(
+                    rng.random(terms) < 0.7,
+                    paused + rng.integers(1, 40, terms).astype("timedelta64[D]"),
+                    np.datetime64("NaT"),
+                ),
             }
         ),
         "contents": pd.DataFrame(
@@ -127,15 +142,17 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "content_id": content_ids,
                 "topic": rng.choice(["art", "history", "language", "music", "science"], contents),
                 "published_at": moments(contents),
+                "author": rng.choice(["Ada", "Bo", "Cy", "Di"], contents),
+                "format": rng.choice(["audio", "course", "column"], contents),
             }
         ),
         "messages": pd.DataFrame(
             {
                 "message_id": ids("m", messages),
-                "user_id": owners(messages),
+                "user_id": speakers,
                 "occurred_at": said,
                 "known_at": known(said),
-                "channel": rng.choice(["ticket", "review"], messages),
+                "channel": rng.choice(["ticket", "review", "comment"], messages),
                 "rating": rng.choice([1.0, 2.0, 4.5, np.nan], messages),
                 "resolved_at": np.where(
                     rng.random(messages) < 0.5,

@@ -1,0 +1,315 @@
+"""Content that is used up: how broadly a user reads, what is new to him, what is left."""
+
+from __future__ import annotations
+
+from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, within, words
+from engine.types import Words
+
+_GROUP = "content_exhausted"
+_CONTENT = ("events:content",)
+_TOPICS = ("events:content", "contents")
+
+
+def _touched(days: int) -> str:
+    return f"last_age_s <= {days * DAY_S}"
+
+
+def _contents(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"contents_{days}d",
+        _GROUP,
+        "touched_contents",
+        f"count(*) FILTER (WHERE {_touched(days)})",
+        "count",
+        -1,
+        True,
+        Words(f"近{days}天内容数", f"contents in {days} days"),
+        words(
+            f"近 {days} 天打开过的内容数：{{value}}",
+            f"Contents opened in the last {days} days: {{value}}",
+        ),
+        _CONTENT,
+        absent=0,
+    )
+
+
+def _new_contents(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"new_contents_{days}d",
+        _GROUP,
+        "touched_contents",
+        f"count(*) FILTER (WHERE first_age_s <= {days * DAY_S})",
+        "count",
+        -1,
+        True,
+        Words(f"近{days}天新打开内容数", f"contents first opened in {days} days"),
+        words(
+            f"最近 {days} 天第一次打开的内容数：{{value}}",
+            f"Contents opened for the first time in the last {days} days: {{value}}",
+        ),
+        _CONTENT,
+        absent=0,
+    )
+
+
+def _distinct(column: str, label: Words, zh: str, en: str, need: str) -> FeatureSpec:
+    return FeatureSpec(
+        f"{column}s_90d",
+        _GROUP,
+        "touched_contents",
+        f"count(DISTINCT {column}) FILTER (WHERE {_touched(90)})",
+        "count",
+        -1,
+        True,
+        label,
+        words(zh, en),
+        ("events:content", need),
+        absent=0,
+    )
+
+
+SPECS: tuple[FeatureSpec, ...] = (
+    FeatureSpec(
+        "contents_total",
+        _GROUP,
+        "touched_contents",
+        "count(*)",
+        "count",
+        -1,
+        False,
+        Words("累计内容数", "contents so far"),
+        words("累计打开过的内容数：{value}", "Contents opened so far: {value}"),
+        _CONTENT,
+        absent=0,
+    ),
+    _contents(7),
+    _contents(28),
+    _contents(90),
+    _new_contents(7),
+    _new_contents(28),
+    _new_contents(90),
+    _distinct(
+        "topic",
+        Words("近90天主题数", "topics in 90 days"),
+        "近 90 天涉及的主题数：{value}",
+        "Topics touched in the last 90 days: {value}",
+        "contents",
+    ),
+    _distinct(
+        "author",
+        Words("近90天作者数", "authors in 90 days"),
+        "近 90 天学习过的作者（讲师）数：{value}",
+        "Authors followed in the last 90 days: {value}",
+        "contents:author",
+    ),
+    _distinct(
+        "format",
+        Words("近90天内容形式数", "formats in 90 days"),
+        "近 90 天用过的内容形式数：{value}",
+        "Formats of content used in the last 90 days: {value}",
+        "contents:format",
+    ),
+    FeatureSpec(
+        "old_content_share_90d",
+        _GROUP,
+        "touched_contents",
+        ratio(
+            f"count(*) FILTER (WHERE {_touched(90)} AND first_age_s > {90 * DAY_S})",
+            f"count(*) FILTER (WHERE {_touched(90)})",
+        ),
+        "share",
+        1,
+        True,
+        Words("近90天旧内容占比", "share of old contents in 90 days"),
+        words(
+            "近 90 天打开的内容里以前就看过的占比：{value}",
+            "Share of the last 90 days' contents that were opened before: {value}",
+        ),
+        _CONTENT,
+    ),
+    FeatureSpec(
+        "new_content_share_28d",
+        _GROUP,
+        "user",
+        ratio("new_contents_28d", "contents_28d"),
+        "share",
+        -1,
+        True,
+        Words("近28天新内容占比", "share of new contents in 28 days"),
+        words(
+            "最近 28 天打开的内容里第一次看的占比：{value}",
+            "Share of the last 28 days' contents opened for the first time: {value}",
+        ),
+        _CONTENT,
+    ),
+    FeatureSpec(
+        "contents_trend",
+        _GROUP,
+        "user",
+        ratio("contents_28d * 90", "contents_90d * 28"),
+        "ratio",
+        -1,
+        True,
+        Words("内容数变化", "trend of contents"),
+        words(
+            "最近 28 天打开的内容数是近 90 天水平的 {value}",
+            "Contents opened in the last 28 days against the last 90: {value}",
+        ),
+        _CONTENT,
+    ),
+    FeatureSpec(
+        "new_contents_trend",
+        _GROUP,
+        "user",
+        ratio("new_contents_28d * 90", "new_contents_90d * 28"),
+        "ratio",
+        -1,
+        True,
+        Words("新打开内容数变化", "trend of new contents"),
+        words(
+            "最近 28 天第一次打开的内容数是近 90 天水平的 {value}",
+            "Contents opened for the first time, the last 28 days against 90: {value}",
+        ),
+        _CONTENT,
+    ),
+    FeatureSpec(
+        "releases_opened_60d",
+        _GROUP,
+        "touched_contents",
+        f"count(*) FILTER (WHERE published_age_s <= {60 * DAY_S})",
+        "count",
+        -1,
+        True,
+        Words("近60天上新已打开数", "new releases opened"),
+        words(
+            "近 60 天上新的内容里打开过的数量：{value}",
+            "Contents published in the last 60 days and opened: {value}",
+        ),
+        ("events:content", "contents:published"),
+        absent=0,
+    ),
+    FeatureSpec(
+        "releases_share_60d",
+        _GROUP,
+        "touched_contents",
+        ratio(
+            f"count(*) FILTER (WHERE published_age_s <= {60 * DAY_S})",
+            f"count(*) FILTER (WHERE {_touched(60)})",
+        ),
+        "share",
+        -1,
+        True,
+        Words("近60天内容里上新占比", "share of new releases in 60 days"),
+        words(
+            "近 60 天打开的内容里新上架的占比：{value}",
+            "Share of new releases among the contents opened in 60 days: {value}",
+        ),
+        ("events:content", "contents:published"),
+    ),
+    FeatureSpec(
+        "favourite_topic_done_share",
+        _GROUP,
+        "favourite_topic",
+        ratio("seen", "published"),
+        "share",
+        1,
+        True,
+        Words("最爱主题已看占比", "share of favourite topic seen"),
+        words(
+            "最常看的主题里已看过的内容占比：{value}",
+            "Share of the favourite topic already opened: {value}",
+        ),
+        _TOPICS,
+    ),
+    FeatureSpec(
+        "favourite_topic_unseen",
+        _GROUP,
+        "favourite_topic",
+        "published - seen",
+        "count",
+        -1,
+        True,
+        Words("最爱主题未看内容数", "unseen contents of favourite topic"),
+        words(
+            "最常看的主题里还没看过的内容数：{value}",
+            "Contents of the favourite topic still unseen: {value}",
+        ),
+        _TOPICS,
+    ),
+    FeatureSpec(
+        "favourite_topic_fresh_60d",
+        _GROUP,
+        "favourite_topic",
+        "fresh",
+        "count",
+        -1,
+        True,
+        Words("最爱主题近60天上新数", "new contents of favourite topic in 60 days"),
+        words(
+            "最常看的主题近 60 天上新的内容数：{value}",
+            "New contents in the favourite topic in the last 60 days: {value}",
+        ),
+        _TOPICS,
+    ),
+    FeatureSpec(
+        "favourite_topic_idle_days",
+        _GROUP,
+        "favourite_topic",
+        days_since("last_age_s"),
+        "days",
+        1,
+        True,
+        Words("距上次看最爱主题天数", "days since favourite topic"),
+        words(
+            "已 {value} 没看最常看的主题",
+            "Time since the favourite topic was last opened: {value}",
+        ),
+        _TOPICS,
+    ),
+    FeatureSpec(
+        "topic_concentration",
+        _GROUP,
+        "favourite_topic",
+        ratio("top_touches", "touches"),
+        "share",
+        1,
+        True,
+        Words("最集中主题占比", "share of the busiest topic"),
+        words(
+            "近半年的学习集中在同一主题的占比：{value}",
+            "Share of the last half-year's learning in one topic: {value}",
+        ),
+        _TOPICS,
+    ),
+    FeatureSpec(
+        "searches_28d",
+        _GROUP,
+        "recent_events",
+        f"count(*) FILTER (WHERE searches AND {within(28)})",
+        "count",
+        0,
+        True,
+        Words("近28天搜索次数", "searches in 28 days"),
+        words("最近 28 天的搜索次数：{value}", "Searches in the last 28 days: {value}"),
+        ("events:search",),
+        absent=0,
+    ),
+    FeatureSpec(
+        "search_share_28d",
+        _GROUP,
+        "recent_events",
+        ratio(
+            f"count(*) FILTER (WHERE searches AND {within(28)})",
+            f"count(*) FILTER (WHERE {within(28)})",
+        ),
+        "share",
+        1,
+        True,
+        Words("近28天搜索占比", "share of searches in 28 days"),
+        words(
+            "最近 28 天的行为里搜索的占比：{value}",
+            "Share of searches among the last 28 days' actions: {value}",
+        ),
+        ("events:search",),
+    ),
+)

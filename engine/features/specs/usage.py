@@ -1,0 +1,100 @@
+"""Measured use: values that a business attaches to events (traffic, transfers, balances)."""
+
+from __future__ import annotations
+
+from engine.features.spec import FeatureSpec, between, ratio, within, words
+from engine.types import Words
+
+_GROUP = "fading_use"
+_NEEDS = ("events:value",)
+
+
+def _sum(condition: str) -> str:
+    return f"CAST(sum(value_u) FILTER (WHERE {condition}) AS DOUBLE)"
+
+
+def _mean(condition: str) -> str:
+    return ratio(
+        f"sum(value_u) FILTER (WHERE {condition})", f"count(value_u) FILTER (WHERE {condition})"
+    )
+
+
+def _usage(days: int) -> FeatureSpec:
+    return FeatureSpec(
+        f"usage_{days}d",
+        _GROUP,
+        "recent_events",
+        ratio(f"coalesce({_sum(within(days))}, CAST(0 AS DOUBLE))", 1000),
+        "number",
+        -1,
+        True,
+        Words(f"近{days}天用量", f"usage in {days} days"),
+        words(f"最近 {days} 天用量合计：{{value}}", f"Usage in the last {days} days: {{value}}"),
+        _NEEDS,
+        absent=0,
+    )
+
+
+SPECS: tuple[FeatureSpec, ...] = (
+    *(_usage(days) for days in (7, 28, 90)),
+    FeatureSpec(
+        "usage_trend",
+        _GROUP,
+        "recent_events",
+        ratio(f"({_sum(within(28))} * CAST(2 AS DOUBLE))", _sum(between(28, 84))),
+        "ratio",
+        -1,
+        True,
+        Words("用量变化", "change in usage"),
+        words(
+            "最近 28 天的用量是此前 8 周水平的 {value}",
+            "Usage in the last 28 days against the 8 weeks before: {value}",
+        ),
+        _NEEDS,
+    ),
+    FeatureSpec(
+        "usage_mean_28d",
+        _GROUP,
+        "recent_events",
+        ratio(_mean(within(28)), 1000),
+        "number",
+        0,
+        True,
+        Words("近28天每次用量", "usage per action in 28 days"),
+        words(
+            "最近 28 天每次的平均用量：{value}",
+            "Mean usage of an action over the last 28 days: {value}",
+        ),
+        _NEEDS,
+    ),
+    FeatureSpec(
+        "usage_mean_ratio",
+        _GROUP,
+        "recent_events",
+        ratio(_mean(within(28)), _mean(within(90))),
+        "ratio",
+        -1,
+        True,
+        Words("每次用量变化", "change in usage per action"),
+        words(
+            "最近 28 天每次的平均用量是近 90 天的 {value}",
+            "Mean usage of an action in the last 28 days against the last 90: {value}",
+        ),
+        _NEEDS,
+    ),
+    FeatureSpec(
+        "usage_lowest_28d",
+        _GROUP,
+        "recent_events",
+        ratio(f"min(value_u) FILTER (WHERE {within(28)})", 1000),
+        "number",
+        -1,
+        True,
+        Words("近28天最低一次用量", "lowest usage in 28 days"),
+        words(
+            "最近 28 天最低一次的用量：{value}",
+            "Lowest usage of an action in the last 28 days: {value}",
+        ),
+        _NEEDS,
+    ),
+)
