@@ -41,14 +41,13 @@ def show_quality(session: Session, report: QualityReport) -> None:
     """Verdict, checks, tables, quarantine by reason, columns with gaps, groups of features."""
     language = session.language
     use_language(language)
-    print(f"{name(report.verdict)}: {report.words.pick(language)}\n")
-    session.table(
-        ("result", "check"),
-        ((name(item.state), item.words.pick(language)) for item in report.worst_first),
-    )
+    print(f"{report.words.pick(language)}\n")
+    lines = []
     for item in report.worst_first:
+        lines.append((name(item.state), item.words.pick(language)))
         if item.state != "fit":
-            session.say("{check}: {advice}", check=item.code, advice=item.advice.pick(language))
+            lines.append(("", f"-> {item.advice.pick(language)}"))
+    session.table(("result", "check"), lines)
     print()
     session.table(
         ("table", "read", "rows now", "refused", "blanked", "late", "longest gap", "silent at end"),
@@ -77,13 +76,13 @@ def show_quality(session: Session, report: QualityReport) -> None:
     if incomplete:
         print()
         session.table(
-            ("column", "missing", "share", "one value only", "outliers"),
+            ("column", "missing", "of all rows", "values", "outliers"),
             (
                 (
                     f"{one.table}.{one.column}",
                     f"{one.missing:,}",
                     percent(one.missing_share, 1),
-                    session.t("yes") if one.constant else "",
+                    session.t("only one") if one.constant else "",
                     f"{one.outliers:,}" if one.outlier_limit is not None else "",
                 )
                 for one in incomplete
