@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from engine.data.mapping import read_mapping
 from engine.errors import StorageError, UsageError
 from engine.settings import FILE_NAME, nearest, starter_text
 from engine.store.files import write_atomically
@@ -46,7 +47,21 @@ def init_workspace(folder: Path, pack: str) -> tuple[Path, Path]:
     Raises `UsageError` where a workspace already is, or for an unknown pack; other files in the
     folder do not matter, they may be the data.
     """
-    text = pack_text(pack)
+    return _make(folder, pack_text(pack))
+
+
+def workspace_for(folder: Path, mapping: Path) -> bool:
+    """Make `folder` a workspace of the file `mapping` where it is new or empty; was it made?
+
+    Raises `UsageError` for a mapping that is none: nothing is made then.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        return False
+    _make(folder, read_mapping(mapping).text)
+    return True
+
+
+def _make(folder: Path, text: str) -> tuple[Path, Path]:
     settings, mapping = folder / FILE_NAME, folder / MAPPING_NAME
     if folder.exists() and not folder.is_dir():
         raise UsageError(

@@ -55,11 +55,19 @@ def load(
         bool, typer.Option(help="Load nothing: guess a mapping from the files and print it")
     ] = False,
 ) -> None:
-    """Check and load behaviour data; the old data stay when it fails."""
+    """Check and load behaviour data; the old data stay when it fails.
+
+    Through a mapping that is named, a folder that is new or empty becomes a workspace.
+    """
     session: Session = context.obj
     if propose:
         show_proposal(session, data_dir or session.folder)
         return
+    if mapping is not None:
+        from engine.data.packs import workspace_for
+
+        if workspace_for(session.folder, mapping):
+            session.say("Made the workspace {folder}", folder=session.folder)
     report = session.workspace.data.load(mapping, data_dir=data_dir)
     if session.as_json:
         session.emit(report)

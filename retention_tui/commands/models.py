@@ -11,8 +11,11 @@ from typing import Annotated
 
 import typer
 
-from engine.types import Metrics, ModelCard
+from engine.types import Metrics, ModelCard, RankQuery
 from retention_tui.commands.session import Session, plain
+
+SHOWN = 20
+"""Users of the list that `train --score` prints."""
 
 AsOf = Annotated[datetime | None, typer.Option(metavar="T", help="End of the data to use")]
 
@@ -24,14 +27,27 @@ def train(
     ] = "auto",
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
     as_of: AsOf = None,
+    score: Annotated[
+        bool, typer.Option(help="Then score with the champion and print the list")
+    ] = False,
 ) -> None:
     """Fit a challenger and compare it with the champion."""
     session: Session = context.obj
     card = train_challenger(session, model=model, budget_s=budget, as_of=as_of)
-    if session.as_json:
-        session.emit(card)
-    else:
+    if not session.as_json:
         show_card(session, card)
+    if not score:
+        if session.as_json:
+            session.emit(card)
+        return
+    from retention_tui.commands.risk import score_champion, show_page
+
+    run = score_champion(session, as_of)
+    page = session.workspace.risk.page(RankQuery(), 0, SHOWN)
+    if session.as_json:
+        session.emit({"card": card, "score": run, "list": page})
+    else:
+        show_page(session, page)
 
 
 def train_challenger(

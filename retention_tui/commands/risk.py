@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from engine.types import RankQuery
+from engine.types import RankPage, RankQuery, ScoringRun
 from retention_tui.commands.models import AsOf
 from retention_tui.commands.session import Session
 
@@ -15,6 +16,13 @@ from retention_tui.commands.session import Session
 def score(context: typer.Context, as_of: AsOf = None) -> None:
     """Score the eligible users with the champion."""
     session: Session = context.obj
+    run = score_champion(session, as_of)
+    if session.as_json:
+        session.emit(run)
+
+
+def score_champion(session: Session, as_of: datetime | None = None) -> ScoringRun:
+    """A new scoring run, with a word about it."""
     run = session.workspace.risk.score(as_of)
     session.say(
         "Scored {users} users at {cutoff:%Y-%m-%d}: {value:,.0f} {currency} at risk",
@@ -23,8 +31,7 @@ def score(context: typer.Context, as_of: AsOf = None) -> None:
         value=run.value_at_risk,
         currency=run.currency,
     )
-    if session.as_json:
-        session.emit(run)
+    return run
 
 
 def rank(
@@ -46,7 +53,12 @@ def rank(
     page = session.workspace.risk.page(RankQuery(filter_text, sort, not rising), 0, top)
     if session.as_json:
         session.emit(page)
-        return
+    else:
+        show_page(session, page)
+
+
+def show_page(session: Session, page: RankPage) -> None:
+    """The list with the first reason of each user."""
     session.table(
         ("rank", "user", "name", "risk", "band", "value at risk", "plan", "last active", "reason"),
         (
