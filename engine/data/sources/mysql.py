@@ -63,11 +63,12 @@ class MysqlSession:
                 read_timeout=READ_TIMEOUT_S,
                 autocommit=True,
                 conv={},  # values stay the server's own text
-                init_command="SET SESSION time_zone = '+00:00', "
-                f"net_write_timeout = {READ_TIMEOUT_S}, "
-                "SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             )
             with self._server.cursor() as cursor:
+                cursor.execute(
+                    f"SET SESSION time_zone = '+00:00', net_write_timeout = {READ_TIMEOUT_S}"
+                )
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         except (self._pymysql.Error, OSError, RuntimeError) as error:
             raise self._fault(source, error) from error
