@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from engine.features.available import available
 from engine.features.catalogue import SPECS, FeatureSpec, available_specs, specs_named
 from engine.features.compile import compile_features, fingerprint
-from engine.features.frame import FeatureFrame, LabelledFrame
+from engine.features.fetch import chunks
+from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.features.labels import eligible_sql, labels, parameters
-from engine.features.sequences import ActivityStream, activity_sql, pull_activity
+from engine.features.sequences import newest_sql, pull_activity
 from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 FEATURE_VERSION = fingerprint(
     compile_features(SPECS, frozenset({"subscriptions", "payments"})),
     compile_features(SPECS, frozenset({"payments"})),
-    activity_sql(),
+    newest_sql(),
 )
 """Changes whenever a feature, a segment or the sequence would be computed otherwise."""
+
+CHUNK_ROWS = 32_768
+"""Fetched at once: with 250 columns some 30 megabytes."""
 
 
 def build_frame(
@@ -34,16 +39,17 @@ def build_frame(
     cutoff: datetime,
     *,
     columns: tuple[str, ...] | None = None,
+    sequences: bool = True,
 ) -> FeatureFrame:
     """The users eligible at `cutoff`, ordered by id.
 
     `columns`: exactly these, in this order (a model's); None: what the loaded data can fill.
+    `sequences`: with the last events; a model that does not read them is spared their cost.
     Raises `ModelError` naming a column that the catalogue lacks.
     """
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)
-    stream = pull_activity(connection, cutoff, last=True)
-    return frame_at(connection, rule, cutoff, specs, facts, stream)
+    return frame_at(connection, rule, cutoff, specs, facts, sequences=sequences)
 
 
 def build_labelled(
@@ -52,6 +58,7 @@ def build_labelled(
     cutoffs: Sequence[datetime],
     *,
     columns: tuple[str, ...] | None = None,
+    sequences: bool = True,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[datetime, LabelledFrame]:
     """Labelled rows for each cutoff; all share their columns and one flat array of events.
@@ -64,10 +71,12 @@ def build_labelled(
     ordered = sorted(set(cutoffs))
     if not ordered:
         return {}
-    stream = pull_activity(connection, ordered[-1])
+    stream = pull_activity(connection, ordered) if sequences else None
     frames = {}
     for done, cutoff in enumerate(ordered, start=1):
-        frame = frame_at(connection, rule, cutoff, specs, facts, stream)
+        frame = _features(connection, rule, cutoff, specs, facts)
+        if stream is not None:
+            frame = replace(frame, sequences=stream.until(cutoff, frame.user_ids))
         user_ids, label = labels(connection, rule, cutoff)
         if not np.array_equal(user_ids, frame.user_ids):
             raise AssertionError("features and labels speak of different users")
@@ -83,27 +92,44 @@ def frame_at(
     cutoff: datetime,
     specs: Sequence[FeatureSpec],
     facts: frozenset[str],
-    stream: ActivityStream,
+    *,
+    sequences: bool = True,
 ) -> FeatureFrame:
-    """The eligible users at `cutoff`, with columns, facts and activity stream given."""
+    """The eligible users at `cutoff`, with columns and facts given."""
+    frame = _features(connection, rule, cutoff, specs, facts)
+    if not sequences:
+        return frame
+    stream = pull_activity(connection, [cutoff], frame.user_ids)
+    return replace(frame, sequences=stream.until(cutoff, frame.user_ids))
+
+
+def _features(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    specs: Sequence[FeatureSpec],
+    facts: frozenset[str],
+) -> FeatureFrame:
     sql = compile_features(specs, facts, population=eligible_sql(rule))
-    columns = connection.execute(sql, parameters(sql, rule, cutoff)).fetchnumpy()
-    user_ids = np.asarray(columns["user_id"], dtype=object)
-    values = np.empty((len(user_ids), len(specs)), dtype=np.float32)
-    for place, spec in enumerate(specs):
-        values[:, place] = _filled(columns[spec.name])
+    names = [spec.name for spec in specs]
+    users: list[NDArray[np.object_]] = []
+    segments: list[NDArray[np.object_]] = []
+    rows = 0
+    # Pages that no row reaches are never touched, so room for every user costs nothing.
+    (most,) = connection.execute("SELECT count(*) FROM users").fetchone() or (0,)
+    values = np.empty((most, len(specs)), dtype=np.float32)
+    for chunk in chunks(connection, sql, parameters(sql, rule, cutoff), rows=CHUNK_ROWS):
+        users.append(chunk["user_id"])
+        segments.append(chunk["segment"])
+        for place, name in enumerate(names):
+            values[rows : rows + len(users[-1]), place] = chunk[name]
+        rows += len(users[-1])
+    nobody = np.zeros(0, dtype=object)
     return FeatureFrame(
-        user_ids=user_ids,
-        cutoffs=np.full(len(user_ids), np.datetime64(cutoff, "s")),
-        segments=np.asarray(columns["segment"], dtype=object),
-        columns=tuple(spec.name for spec in specs),
-        values=values,
-        sequences=stream.until(cutoff, user_ids),
+        user_ids=np.concatenate([nobody, *users]),
+        cutoffs=np.full(rows, np.datetime64(cutoff, "s")),
+        segments=np.concatenate([nobody, *segments]),
+        columns=tuple(names),
+        values=values[:rows],
+        sequences=no_sequences(rows),
     )
-
-
-def _filled(column: ArrayLike) -> NDArray[np.float32]:
-    """NULL arrives as a mask; models want NaN."""
-    if isinstance(column, np.ma.MaskedArray):
-        return np.asarray(column.filled(np.nan), dtype=np.float32)
-    return np.asarray(column, dtype=np.float32)

@@ -21,10 +21,10 @@ class Sequences:
     prefix of the user's slice and one flat array serves every cutoff. E events, N rows.
     """
 
-    kind: NDArray[np.int32]  # (E,) index into kinds
-    topic: NDArray[np.int32]  # (E,) index into topics
+    kind: NDArray[np.unsignedinteger[Any]]  # (E,) index into kinds, as small as they allow
+    topic: NDArray[np.unsignedinteger[Any]]  # (E,) index into topics
     value: NDArray[np.float32]  # (E,) log1p of seconds or of money; 0 where the event has none
-    occurred_s: NDArray[np.float64]  # (E,) seconds since 1970-01-01 UTC
+    occurred_s: NDArray[np.uint32]  # (E,) whole seconds since 1970-01-01 UTC, within 1970-2106
     start: NDArray[np.int64]  # (N,)
     stop: NDArray[np.int64]  # (N,) stop - start <= MAX_EVENTS
     kinds: tuple[str, ...]  # "lesson_started", "payment:failed", …
@@ -42,6 +42,28 @@ class Sequences:
             self.kinds,
             self.topics,
         )
+
+
+def code_dtype(names: int) -> np.dtype[Any]:
+    """The smallest unsigned integers that number so many names."""
+    return np.min_scalar_type(max(0, names - 1))
+
+
+def no_sequences(
+    rows: int, kinds: tuple[str, ...] = (), topics: tuple[str, ...] = ("",)
+) -> Sequences:
+    """`rows` rows without events: for models that do not read them."""
+    none = np.zeros(rows, dtype=np.int64)
+    return Sequences(
+        kind=np.zeros(0, code_dtype(len(kinds))),
+        topic=np.zeros(0, code_dtype(len(topics))),
+        value=np.zeros(0, np.float32),
+        occurred_s=np.zeros(0, np.uint32),
+        start=none,
+        stop=none,
+        kinds=kinds,
+        topics=topics,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from engine.features.available import available
 from engine.features.build import build_frame, build_labelled, frame_at
 from engine.features.catalogue import available_specs
 from engine.features.frame import FeatureFrame, Sequences
-from engine.features.sequences import pull_activity
 from engine.features.views import without_comments
 from engine.timeline import ChurnRule
 
@@ -72,8 +71,7 @@ def prove_past(
     specs = available_specs(facts)
 
     def frame() -> FeatureFrame:
-        stream = pull_activity(connection, cutoff, last=True)
-        return frame_at(connection, rule, cutoff, specs, facts, stream)
+        return frame_at(connection, rule, cutoff, specs, facts)
 
     truth = frame()
     proofs = []
@@ -132,8 +130,11 @@ def _positions(sequences: Sequences) -> NDArray[np.int64]:
     return shift + np.arange(len(shift), dtype=np.int64)
 
 
-def _decoded(words: tuple[str, ...], codes: NDArray[np.int32]) -> NDArray[np.object_]:
-    return np.array(words, dtype=object)[codes]
+def _decoded(
+    words: tuple[str, ...], codes: NDArray[np.unsignedinteger[Any]]
+) -> NDArray[np.object_]:
+    decoded: NDArray[np.object_] = np.array(words, dtype=object)[codes]
+    return decoded
 
 
 @contextmanager

@@ -1,12 +1,16 @@
-"""The activity stream: pulled once, cut at each cutoff by position, the last events kept.
+"""The activity stream: the last events of every user before every cutoff, in one flat array.
 
 A stream ordered by (user, known_at, row id) makes what was known before a cutoff a prefix of the
-user's slice: memory grows with the events, not with events times cutoffs.
+user's slice. Only what some cutoff can see is pulled, and each activity once: memory grows with the
+events, not with events times cutoffs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -14,128 +18,158 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.features.frame import MAX_EVENTS, Sequences
+from engine.features.fetch import chunks
+from engine.features.frame import MAX_EVENTS, Sequences, code_dtype, no_sequences
+from engine.features.views import without_comments
 
 if TYPE_CHECKING:
     import duckdb
 
+CHUNK_ROWS = 262_144
+"""Fetched at once: some megabytes."""
+
+_SQL_TYPES = {1: "UTINYINT", 2: "USMALLINT", 4: "UINTEGER"}
+"""By bytes of a code."""
+
 
 @dataclass(frozen=True, slots=True)
 class ActivityStream:
-    """Flat arrays of E activities of U users; user u owns the slice [first[u], first[u + 1])."""
+    """What K cutoffs see of U users; before cutoff k user u's past ends at `stop[u, k]`."""
 
     user_ids: NDArray[np.object_]  # (U,) ascending
-    first: NDArray[np.int64]  # (U + 1,)
-    known_at: NDArray[np.datetime64]  # (E,) datetime64[us], ascending within a user
+    cutoffs: tuple[datetime, ...]  # (K,) ascending
+    begin: NDArray[np.int64]  # (U,) the first activity of each user
+    stop: NDArray[np.int64]  # (U, K)
     events: Sequences  # the flat arrays; start and stop are empty
 
     def until(self, cutoff: datetime, user_ids: NDArray[np.object_]) -> Sequences:
-        """The last `MAX_EVENTS` activities of `user_ids` (N,) known before `cutoff`."""
-        known = np.concatenate([[0], np.cumsum(self.known_at < np.datetime64(cutoff, "us"))])
-        place = np.searchsorted(self.user_ids, user_ids)
-        if len(self.user_ids):
-            place = np.minimum(place, len(self.user_ids) - 1)
-            present = self.user_ids[place] == user_ids
-            begin = np.where(present, self.first[place], 0)
-            end = np.where(present, self.first[place + 1], 0)
+        """The last `MAX_EVENTS` activities of `user_ids` (N,) known before `cutoff`.
+
+        Raises `ValueError` for a cutoff that the stream was not pulled for.
+        """
+        span = self.cutoffs.index(cutoff)
+        if np.array_equal(user_ids, self.user_ids):
+            begin, stop = self.begin, self.stop[:, span]
         else:
-            begin = end = np.zeros(len(user_ids), dtype=np.int64)
-        stop = begin + known[end] - known[begin]
+            place = np.searchsorted(self.user_ids, user_ids)
+            # An unknown user gets the empty slice behind the last one.
+            known = np.append(self.user_ids, [None])[place] == user_ids
+            place = np.where(known, place, len(self.user_ids))
+            begin = np.append(self.begin, 0)[place]
+            stop = np.append(self.stop[:, span], 0)[place]
         start = np.maximum(begin, stop - MAX_EVENTS)
-        return Sequences(
-            self.events.kind,
-            self.events.topic,
-            self.events.value,
-            self.events.occurred_s,
-            start.astype(np.int64),
-            stop.astype(np.int64),
-            self.events.kinds,
-            self.events.topics,
-        )
+        return replace(self.events, start=start, stop=np.ascontiguousarray(stop))
 
 
 def activity_sql() -> str:
-    """The stream's SELECT; its parameter `$until` bounds what is pulled at all."""
-    text = (resources.files("engine.features") / "activity.sql").read_text("utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    """The stream's SELECT; its parameter `$until` bounds what is read at all."""
+    return _text("activity.sql")
+
+
+def newest_sql(
+    cutoffs: int = 1, *, kind_bytes: int = 1, topic_bytes: int = 1, most: int = MAX_EVENTS
+) -> str:
+    """What is pulled for so many cutoffs; parameters `$kinds`, `$topics`, `$until` and, where
+    there are several cutoffs, `$cutoff_0`, `$cutoff_1` … in ascending order."""
+    earlier = [
+        f"CAST(activity.known_at >= CAST($cutoff_{number} AS TIMESTAMP) AS UTINYINT)"
+        for number in range(cutoffs - 1)
+    ]
+    return _text("newest.sql").format(
+        activity=activity_sql(),
+        span=" + ".join(earlier) or "CAST(0 AS UTINYINT)",
+        kind_type=_SQL_TYPES[kind_bytes],
+        topic_type=_SQL_TYPES[topic_bytes],
+        most=most,
+    )
 
 
 def pull_activity(
-    connection: duckdb.DuckDBPyConnection, until: datetime, *, last: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    cutoffs: Sequence[datetime],
+    user_ids: NDArray[np.object_] | None = None,
 ) -> ActivityStream:
-    """All activities known before `until`; `last`: only the newest `MAX_EVENTS` of each user.
+    """The newest activities before each of `cutoffs` of `user_ids` (ascending; None: of everyone).
 
-    With `last` the stream serves one cutoff (`until`), in less memory.
+    The sort lies in a temporary table of the database, which spills to disk beyond its memory
+    limit; Python holds what it returns and one chunk.
     """
-    kinds, topics = (_vocabulary(connection, column, until) for column in ("kind", "topic"))
-    if "" not in topics:
-        topics = ("", *topics)
-    # Strings become small integers before the sort and before Python: both cost by the byte.
-    sql = f"""
-        WITH activity AS ({activity_sql()}),
-        kinds AS (SELECT unnest($kinds) AS kind, unnest(range(len($kinds))) AS code),
-        topics AS (SELECT unnest($topics) AS topic, unnest(range(len($topics))) AS code),
-        members AS (
-            SELECT user_id, row_number() OVER (ORDER BY user_id) - 1 AS code
-            FROM (SELECT DISTINCT user_id FROM users) AS distinct_users
-        ),
-        coded AS (
-            SELECT
-                CAST(members.code AS INTEGER) AS member, activity.known_at, activity.occurred_at,
-                CAST(kinds.code AS INTEGER) AS kind, CAST(topics.code AS INTEGER) AS topic,
-                CAST(ln(1 + greatest(activity.amount, 0)) AS REAL) AS amount, activity.row_id
-            FROM activity
-            INNER JOIN members ON members.user_id = activity.user_id
-            INNER JOIN kinds ON kinds.kind = activity.kind
-            INNER JOIN topics ON topics.topic = activity.topic
+    ordered = tuple(sorted(set(cutoffs)))
+    kinds = tuple(kind for (kind,) in connection.execute(_text("vocabulary.sql")).fetchall())
+    topics = tuple(
+        topic
+        for (topic,) in connection.execute(
+            "SELECT DISTINCT topic FROM contents WHERE topic <> '' ORDER BY topic"
+        ).fetchall()
+    )
+    topics = ("", *topics)
+    kind_dtype, topic_dtype = code_dtype(len(kinds)), code_dtype(len(topics))
+    sql = newest_sql(len(ordered), kind_bytes=kind_dtype.itemsize, topic_bytes=topic_dtype.itemsize)
+    values: dict[str, object] = {"kinds": list(kinds), "topics": list(topics)}
+    values |= {f"cutoff_{number}": cutoff for number, cutoff in enumerate(ordered[:-1])}
+    values["until"] = ordered[-1]
+    with _members(connection, user_ids) as members, _made(connection, sql, values):
+        end = _ends(connection, len(members), len(ordered))
+        count = int(end[-1]) if len(end) else 0
+        events = replace(
+            no_sequences(0, kinds, topics),
+            kind=np.empty(count, kind_dtype),
+            topic=np.empty(count, topic_dtype),
+            value=np.empty(count, np.float32),
+            occurred_s=np.empty(count, np.uint32),
         )
-        SELECT member, known_at, occurred_at, kind, topic, amount
-        FROM {_newest() if last else "coded"}
-        ORDER BY {"member, place DESC" if last else "member, known_at, row_id, kind"}
-    """
-    columns = connection.execute(
-        sql, {"until": until, "kinds": list(kinds), "topics": list(topics)}
-    ).fetchnumpy()
-    user_ids = np.asarray(
-        connection.execute("SELECT DISTINCT user_id FROM users ORDER BY user_id").fetchnumpy()[
-            "user_id"
-        ],
-        dtype=object,
-    )
-    member = np.asarray(columns["member"])
-    occurred_us = np.asarray(columns["occurred_at"]).astype("datetime64[us]").astype(np.int64)
-    none = np.zeros(0, dtype=np.int64)
-    return ActivityStream(
-        user_ids=user_ids,
-        first=np.searchsorted(member, np.arange(len(user_ids) + 1)).astype(np.int64),
-        known_at=np.asarray(columns["known_at"]).astype("datetime64[us]"),
-        events=Sequences(
-            kind=np.asarray(columns["kind"], dtype=np.int32),
-            topic=np.asarray(columns["topic"], dtype=np.int32),
-            value=np.asarray(columns["amount"], dtype=np.float32),
-            occurred_s=occurred_us / 1e6,
-            start=none,
-            stop=none,
-            kinds=kinds,
-            topics=topics,
-        ),
-    )
+        for chunk in chunks(connection, "SELECT * FROM newest_activity", rows=CHUNK_ROWS):
+            cell = chunk["member"].astype(np.int64) * len(ordered) + chunk["span"]
+            slot = end[cell] - chunk["place"]
+            events.kind[slot] = chunk["kind"]
+            events.topic[slot] = chunk["topic"]
+            events.value[slot] = chunk["amount"]
+            events.occurred_s[slot] = chunk["occurred_s"]
+    stop = end.reshape(len(members), len(ordered))
+    begin = np.concatenate([[0], stop[:-1, -1]])[: len(members)].astype(np.int64)
+    return ActivityStream(members, ordered, begin, stop, events)
 
 
-def _newest() -> str:
-    return f"""(
-        SELECT * FROM (
-            SELECT *, row_number() OVER (
-                PARTITION BY member ORDER BY known_at DESC, row_id DESC, kind DESC
-            ) AS place
-            FROM coded
-        ) AS placed
-        WHERE place <= {MAX_EVENTS}
-    ) AS newest"""
+def _ends(connection: duckdb.DuckDBPyConnection, members: int, cutoffs: int) -> NDArray[np.int64]:
+    """(members · cutoffs,) where each user's activities of each span end in the flat arrays."""
+    counts = np.zeros(members * cutoffs, dtype=np.int64)
+    sql = "SELECT member, span, count(*) AS rows FROM newest_activity GROUP BY member, span"
+    for chunk in chunks(connection, sql, rows=CHUNK_ROWS):
+        counts[chunk["member"].astype(np.int64) * cutoffs + chunk["span"]] = chunk["rows"]
+    return np.cumsum(counts, out=counts)
 
 
-def _vocabulary(
-    connection: duckdb.DuckDBPyConnection, column: str, until: datetime
-) -> tuple[str, ...]:
-    sql = f"SELECT DISTINCT {column} FROM ({activity_sql()}) AS activity ORDER BY {column}"
-    return tuple(value for (value,) in connection.execute(sql, {"until": until}).fetchall())
+@contextmanager
+def _members(
+    connection: duckdb.DuckDBPyConnection, user_ids: NDArray[np.object_] | None
+) -> Iterator[NDArray[np.object_]]:
+    """The users by position, as the view `activity_members` and as ids."""
+    import pandas as pd
+
+    if user_ids is None:
+        sql = "SELECT DISTINCT user_id FROM users ORDER BY user_id"
+        found = connection.execute(sql).fetchnumpy()["user_id"]
+        user_ids = np.asarray(found, dtype=object)
+    positions = np.arange(len(user_ids), dtype=np.uint32)
+    frame = pd.DataFrame({"user_id": pd.Series(user_ids, dtype="str"), "member": positions})
+    connection.register("activity_members", frame)
+    try:
+        yield user_ids
+    finally:
+        connection.unregister("activity_members")
+
+
+@contextmanager
+def _made(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, object]
+) -> Iterator[None]:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE newest_activity AS {sql}", values)
+    try:
+        yield
+    finally:
+        connection.execute("DROP TABLE newest_activity")
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return without_comments((resources.files("engine.features") / name).read_text("utf-8"))

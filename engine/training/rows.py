@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.features.frame import LabelledFrame, Sequences, concatenate
+from engine.features.frame import LabelledFrame, Sequences, code_dtype, concatenate
 from engine.models.base import check_columns
 
 
@@ -87,8 +89,8 @@ def _one_array(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
     topics, topic = _join_names(a.topics, b.topics)
     both = replace(
         a,
-        kind=np.concatenate([a.kind, kind[b.kind]]),
-        topic=np.concatenate([a.topic, topic[b.topic]]),
+        kind=np.concatenate([a.kind.astype(kind.dtype), kind[b.kind]]),
+        topic=np.concatenate([a.topic.astype(topic.dtype), topic[b.topic]]),
         value=np.concatenate([a.value, b.value]),
         occurred_s=np.concatenate([a.occurred_s, b.occurred_s]),
         kinds=kinds,
@@ -100,8 +102,8 @@ def _one_array(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
 
 def _join_names(
     a: tuple[str, ...], b: tuple[str, ...]
-) -> tuple[tuple[str, ...], np.ndarray[tuple[int], np.dtype[np.int32]]]:
+) -> tuple[tuple[str, ...], NDArray[np.unsignedinteger[Any]]]:
     """The names of both, and the new index of every name of `b`."""
     names = (*a, *(name for name in b if name not in set(a)))
     index = {name: position for position, name in enumerate(names)}
-    return names, np.array([index[name] for name in b], np.int32)
+    return names, np.array([index[name] for name in b], code_dtype(len(names)))

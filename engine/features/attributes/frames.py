@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.data.attributes import pointer
 from engine.data.compile import BLANKS
 from engine.features.attributes.schema import NO, YES, Attribute, columns_of, sql_text
-from engine.features.frame import FeatureFrame, LabelledFrame, Sequences
+from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +51,7 @@ def _read(
         segments=np.full(len(user_ids), EVERYONE, dtype=object),
         columns=columns_of(attributes),
         values=np.concatenate(blocks, axis=1),
-        sequences=_no_events(len(user_ids)),
+        sequences=no_sequences(len(user_ids)),
     )
     return frame, _floats(read["label"])
 
@@ -115,11 +115,3 @@ def _floats(column: ArrayLike) -> NDArray[np.float32]:
     if isinstance(column, np.ma.MaskedArray):
         return np.asarray(np.ma.filled(column.astype(np.float32), np.nan), dtype=np.float32)
     return np.asarray(column, dtype=np.float32)
-
-
-def _no_events(rows: int) -> Sequences:
-    none = np.zeros(0, np.int32)
-    empty = np.zeros(rows, np.int64)
-    return Sequences(
-        none, none, np.zeros(0, np.float32), np.zeros(0, np.float64), empty, empty, (), ("",)
-    )

@@ -36,7 +36,12 @@ class Vocabulary:
 
     @classmethod
     def fit(
-        cls, index: NDArray[np.int32], names: tuple[str, ...], *, at_least: int, at_most: int
+        cls,
+        index: NDArray[np.unsignedinteger[Any]],
+        names: tuple[str, ...],
+        *,
+        at_least: int,
+        at_most: int,
     ) -> Vocabulary:
         """The names that occur `at_least` times in `index`, the most frequent `at_most` of them."""
         counts = np.bincount(index, minlength=len(names))
@@ -150,8 +155,8 @@ class EventReader:
     def _channels(
         self, event: NDArray[np.int64], cutoff_s: NDArray[np.float64], has_previous: NDArray[Any]
     ) -> NDArray[np.float32]:
-        seconds = self.sequences.occurred_s[event]
-        before = self.sequences.occurred_s[event - has_previous]
+        seconds = self.sequences.occurred_s[event].astype(np.float64)
+        before = self.sequences.occurred_s[event - has_previous].astype(np.float64)
         value = (self.sequences.value[event] - self._encoder.value_mean) / self._encoder.value_scale
         hour = 2 * np.pi * (seconds % DAY_S) / DAY_S
         weekday = 2 * np.pi * ((seconds + EPOCH_WEEKDAY_S) % WEEK_S) / WEEK_S

@@ -87,7 +87,9 @@ def test_every_table_speaks_in_order_of_knowledge(
             ),
         }
     )
-    sequences = pull_activity(connection, cutoff).until(cutoff, np.array(["a", "b"], dtype=object))
+    sequences = pull_activity(connection, [cutoff]).until(
+        cutoff, np.array(["a", "b"], dtype=object)
+    )
 
     def s(moment: datetime) -> float:
         return (moment - datetime(1970, 1, 1)).total_seconds()
@@ -105,45 +107,161 @@ def test_every_table_speaks_in_order_of_knowledge(
     assert sequences.topics[0] == ""
 
 
-def test_a_cutoff_is_a_prefix_and_keeps_the_last_128(
+def expected(tables: Tables, cutoff: datetime, user: str) -> list[tuple[str, str, float, float]]:
+    """The last activities of `user` by the rules of the guide, row by row in plain Python."""
+    contents = tables["contents"].set_index("content_id")
+    found = []
+
+    def add(
+        row: pd.Series, key: str, kind: str, moment: datetime, amount: float, item: str
+    ) -> None:
+        if pd.isna(moment) or max(row["known_at"], moment) >= cutoff:
+            return
+        known_at, topic = max(row["known_at"], moment), ""
+        if item in contents.index:
+            published_at, named = contents.loc[item, "published_at"], contents.loc[item, "topic"]
+            if not published_at > known_at and isinstance(named, str):
+                topic = named
+        seconds = float((moment - datetime(1970, 1, 1)) // timedelta(seconds=1))
+        size = round(float(np.float32(np.log1p(max(amount, 0)))), 4)
+        found.append((known_at, row[key], kind, (kind, topic, size, seconds)))
+
+    for row in _of(tables, "events", user):
+        amount = next((x for x in (row["duration_s"], row["value"]) if not pd.isna(x)), 0.0)
+        add(row, "event_id", row["kind"], row["occurred_at"], amount, row["content_id"])
+    for row in _of(tables, "payments", user):
+        kind = f"payment:{row['status']}"
+        add(row, "payment_id", kind, row["occurred_at"], row["amount"], row["product"])
+    for row in _of(tables, "messages", user):
+        add(row, "message_id", f"message:{row['channel']}", row["occurred_at"], 0, "")
+    for row in _of(tables, "subscriptions", user):
+        add(row, "subscription_id", "subscription:started", row["started_at"], 0, "")
+        add(row, "subscription_id", "subscription:cancelled", row["cancelled_at"], 0, "")
+    return [entry[-1] for entry in sorted(found)][-MAX_EVENTS:]
+
+
+def _of(tables: Tables, name: str, user: str) -> list[pd.Series]:
+    rows = tables[name]
+    return [row for _, row in rows[rows["user_id"] == user].iterrows()]
+
+
+def with_ties(tables: Tables) -> dict[str, pd.DataFrame]:
+    """The same world, events known in daily batches: thousands of ties."""
+    events = tables["events"]
+    return {**tables, "events": events.assign(known_at=events["known_at"].dt.ceil("D"))}
+
+
+def test_a_stream_of_many_cutoffs_is_what_each_saw(
     open_world: Open, cutoff: datetime, tables: Tables
 ) -> None:
-    connection = open_world(tables)
-    stream = pull_activity(connection, cutoff + timedelta(days=30))
-    users = stream.user_ids[::3]
-    longest = 0
-    for moment in (cutoff - timedelta(days=200), cutoff, cutoff + timedelta(days=30)):
+    world = with_ties(tables)
+    cutoffs = [cutoff - timedelta(days=200), cutoff - timedelta(days=9), cutoff]
+    stream = pull_activity(open_world(world), [cutoff, *cutoffs])
+    assert stream.cutoffs == tuple(cutoffs)
+    users = stream.user_ids[::37]
+    lengths = []
+    for moment in cutoffs:
         found = stream.until(moment, users)
         for row, user in enumerate(users):
-            place = int(np.searchsorted(stream.user_ids, user))
-            mine = slice(int(stream.first[place]), int(stream.first[place + 1]))
-            known = int((stream.known_at[mine] < np.datetime64(moment)).sum())
-            longest = max(longest, known)
-            assert found.stop[row] - found.start[row] == min(known, MAX_EVENTS)
-            assert found.stop[row] == mine.start + known
-            assert (np.diff(stream.known_at[mine].astype(np.int64)) >= 0).all()
-    assert longest > MAX_EVENTS
+            told_here = told(found, row)
+            assert told_here == expected(world, moment, user)
+            lengths.append(len(told_here))
+    assert min(lengths) < MAX_EVENTS == max(lengths)
 
 
-def test_the_newest_alone_are_the_tail_of_all(
+def test_one_cutoff_and_some_users_give_the_same_slices(
     open_world: Open, cutoff: datetime, tables: Tables
 ) -> None:
-    connection = open_world(tables)
-    everything = pull_activity(connection, cutoff)
-    tail = pull_activity(connection, cutoff, last=True)
-    users = everything.user_ids
-    whole, short = everything.until(cutoff, users), tail.until(cutoff, users)
-    assert len(tail.known_at) < len(everything.known_at)
-    for row in range(len(users)):
-        assert told(whole, row) == told(short, row)
+    connection = open_world(with_ties(tables))
+    cutoffs = [cutoff - timedelta(days=30), cutoff]
+    everything = pull_activity(connection, cutoffs)
+    users = everything.user_ids[1::3]
+    for moment in cutoffs:
+        alone = pull_activity(connection, [moment], users)
+        whole, short = everything.until(moment, users), alone.until(moment, users)
+        assert len(alone.events.kind) < len(everything.events.kind)
+        for row in range(len(users)):
+            assert told(whole, row) == told(short, row)
+
+
+def test_what_no_cutoff_sees_is_not_pulled(open_world: Open, cutoff: datetime) -> None:
+    moments = [cutoff - timedelta(hours=n) for n in range(5 * MAX_EVENTS)]
+    rows = pd.DataFrame(
+        {
+            "event_id": [f"e{n}" for n in range(len(moments))],
+            "user_id": "a",
+            "occurred_at": moments,
+            "known_at": moments,
+            "kind": "x",
+        }
+    )
+    connection = open_world({"users": pd.DataFrame({"user_id": ["a"]}), "events": rows})
+    stream = pull_activity(connection, [cutoff - timedelta(days=1), cutoff])
+    assert len(stream.events.kind) == MAX_EVENTS + 24
+    with pytest.raises(ValueError, match="not in tuple"):
+        stream.until(cutoff - timedelta(days=2), stream.user_ids)
+
+
+def test_arrays_are_as_small_as_their_vocabulary(open_world: Open, cutoff: datetime) -> None:
+    kinds = 300
+    moment = cutoff - timedelta(days=1)
+    rows = pd.DataFrame(
+        {
+            "event_id": [f"e{n:03d}" for n in range(kinds)],
+            "user_id": [f"u{n % 3}" for n in range(kinds)],
+            "occurred_at": moment,
+            "known_at": moment,
+            "kind": [f"kind {n:03d}" for n in range(kinds)],
+        }
+    )
+    users = pd.DataFrame({"user_id": ["u0", "u1", "u2"]})
+    stream = pull_activity(open_world({"users": users, "events": rows}), [cutoff])
+    found = stream.until(cutoff, stream.user_ids)
+    assert [kind for kind, *_ in told(found, 1)] == [f"kind {n:03d}" for n in range(1, kinds, 3)]
+    assert (stream.events.kind.dtype, stream.events.topic.dtype) == (np.uint16, np.uint8)
+    assert (stream.events.value.dtype, stream.events.occurred_s.dtype) == (np.float32, np.uint32)
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("1969-12-31 23:59:59", 0),
+        ("2025-12-31 10:00:00.999999", 1767175200),
+        ("-infinity", 0),
+    ],
+)
+def test_moments_are_whole_seconds_within_the_range(
+    open_world: Open, cutoff: datetime, moment: str, seconds: int
+) -> None:
+    connection = open_world({"users": pd.DataFrame({"user_id": ["a"]})})
+    connection.execute(
+        "INSERT INTO events BY NAME SELECT '1' AS event_id, 'a' AS user_id, 'x' AS kind, "
+        "CAST($moment AS TIMESTAMP) AS occurred_at, TIMESTAMP '2026-01-01' AS known_at",
+        {"moment": moment},
+    )
+    assert pull_activity(connection, [cutoff]).events.occurred_s.tolist() == [seconds]
 
 
 def test_unknown_users_and_an_empty_database_have_empty_sequences(
-    open_world: Open, cutoff: datetime
+    open_world: Open, cutoff: datetime, tables: Tables
 ) -> None:
-    nobody = pull_activity(open_world({}), cutoff)
-    found = nobody.until(cutoff, np.array(["a", "z"], dtype=object))
-    assert list(found.stop - found.start) == [0, 0]
+    strangers = np.array(["a", "z"], dtype=object)
+    for world in ({}, tables):
+        stream = pull_activity(open_world(world), [cutoff])
+        found = stream.until(cutoff, strangers)
+        assert list(found.stop - found.start) == [0, 0]
+    nobody = pull_activity(open_world(tables), [cutoff], strangers[:0])
+    assert len(nobody.events.kind) == 0
+
+
+def test_nothing_stays_behind_on_the_connection(
+    open_world: Open, cutoff: datetime, tables: Tables
+) -> None:
+    connection = open_world(tables)
+    before = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+    pull_activity(connection, [cutoff])
+    after = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+    assert after == before
 
 
 @pytest.mark.parametrize("value", [-5.0, None])
@@ -166,4 +284,4 @@ def test_a_value_is_never_below_zero(
             ),
         }
     )
-    assert pull_activity(connection, cutoff).events.value.tolist() == [0.0]
+    assert pull_activity(connection, [cutoff]).events.value.tolist() == [0.0]
