@@ -22,6 +22,7 @@ class Settings:
     trees: int
     learning_rate: float
     leaves: int
+    least_rows: int = 100  # in a leaf
 
 
 SMALL = Settings(400, 0.02, 4)
@@ -59,7 +60,7 @@ def _fitted(train: NDArray[Any], label: NDArray[Any], settings: Settings, seed: 
         n_estimators=settings.trees,
         learning_rate=settings.learning_rate,
         num_leaves=settings.leaves,
-        min_child_samples=100,
+        min_child_samples=settings.least_rows,
         subsample=0.8,
         subsample_freq=1,
         colsample_bytree=0.7,

@@ -76,8 +76,13 @@ def data_folder() -> Path:
 
 
 def source_file(case: str) -> Path:
-    """The raw file of a case; raises `DataError` where it is absent."""
-    path = data_folder() / _FILES[case][0]
+    """The raw file of a shop; raises `DataError` where it is absent."""
+    return data_file(case, _FILES[case][0])
+
+
+def data_file(case: str, name: str) -> Path:
+    """The file `name` below the folder of the data sets; raises `DataError` where it is absent."""
+    path = data_folder() / name
     if not path.exists():
         raise DataError(
             "no_benchmark_data",

@@ -1,0 +1,69 @@
+"""Telco and Iranian churn: one row a customer, our cross-fitted model beside peers on its folds."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness import Row, say
+from benchmarks.peers.boosting import SEEDS
+from benchmarks.peers.orders import data_file
+from benchmarks.peers.tables import catboost, lightgbm, logistic, out_of_fold
+from benchmarks.quality.compare import Test, compare
+from benchmarks.quality.shop import EXAMPLES, LOADED_AT, SEED
+from engine.data.load import load
+from engine.features.attributes.frames import labelled_users
+from engine.features.attributes.schema import learn_attributes
+from engine.features.frame import LabelledFrame
+from engine.store.lease import lease
+from engine.training.cross_fit import CrossFitConfig, cross_fit
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A case: the folder of the example, and the file below the folder of the data sets."""
+
+    case: str
+    example: str
+    file: str
+
+
+def measure_table(table: Table, quick: bool) -> list[Row]:
+    """All figures of one table: every risk is by a model that has not seen the customer."""
+    rows = _rows(table)
+    # The aim is the figure of `retention train`, whatever the machine's number of threads.
+    ours = cross_fit(rows, CrossFitConfig(seed=SEED, threads=1))
+    mixes = ", ".join(f"{member.kind} {member.shares}" for member in ours.model.members)
+    say(f"quality: {table.case}: members {mixes}; {ours.seconds:.0f} s")
+    values, label = rows.frame.values.astype(np.float64), rows.label.astype(np.float64)
+    peers = {
+        "logistic": logistic,
+        "LightGBM": lightgbm(SEEDS[:1] if quick else SEEDS),
+        "CatBoost": catboost(100 if quick else 1_000),
+    }
+    rivals = {name: out_of_fold(values, label, ours.fold, fit) for name, fit in peers.items()}
+    compared = Test(
+        label,
+        rows.frame.user_ids,
+        ours.risk,
+        rivals=rivals,
+        beside={f"our {kind}": risk for kind, risk in ours.singles.items()},
+    )
+    return compare(table.case, compared, positive="churned", seed=SEED, rounds=30 if quick else 400)
+
+
+def _rows(table: Table) -> LabelledFrame:
+    source = data_file(table.case, table.file)
+    with tempfile.TemporaryDirectory() as temporary:
+        database = Path(temporary) / "behaviour.duckdb"
+        report = load(
+            EXAMPLES / table.example / "mapping.toml",
+            database,
+            now=LOADED_AT,
+            data_dir=source.parent,
+        )
+        with lease(database) as connection:
+            return labelled_users(connection, learn_attributes(connection), report.as_of)
