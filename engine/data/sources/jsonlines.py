@@ -39,10 +39,11 @@ def copy_json_lines(
             readable.append(file if script.plain else str(copy))
         connection.execute(
             # JSON has no such delimiter outside of escapes: each line is one column.
-            f"CREATE TABLE {lines} AS SELECT line, coalesce(json_valid(line) AND "
-            "json_type(line) = 'OBJECT', false) AS fit FROM read_csv($files, "
+            f"CREATE TABLE {lines} AS SELECT line, "
+            "coalesce(TRY(json_type(line)) = 'OBJECT', false) AS fit FROM read_csv($files, "
             "columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, "
-            f"delim = chr(1), quote = '', escape = '', max_line_size = {MAX_LINE_BYTES})",
+            f"delim = chr(1), quote = '', escape = '', max_line_size = {MAX_LINE_BYTES}) "
+            "WHERE trim(line) <> ''",
             {"files": readable},
         )
     connection.execute(f"INSERT INTO {ragged(into)} SELECT line FROM {lines} WHERE NOT fit")
@@ -55,12 +56,18 @@ def copy_json_lines(
             f"{source.title} has no line with a JSON object",
             next_step="Export the file again: one object a line",
         )
-    names = list(json.loads(shape[0]))
-    column_names(source, names)
-    columns = ", ".join(f"row_of.{quote(name)}" for name in names)
+    kinds: dict[str, object] = json.loads(shape[0])
+    column_names(source, kinds)
+    columns = ", ".join(_column(name, kind) for name, kind in kinds.items())
     connection.execute(
         f"CREATE TABLE {into} AS SELECT {columns} FROM "
         f"(SELECT json_transform(CAST(line AS JSON), $shape) AS row_of FROM {lines} WHERE fit)",
         {"shape": shape[0]},
     )
     connection.execute(f"DROP TABLE {lines}")
+
+
+def _column(name: str, kind: object) -> str:
+    """A column of values of several types is text, without the quotes of JSON."""
+    column = f"row_of.{quote(name)}"
+    return f"{column} ->> '$' AS {quote(name)}" if kind == "JSON" else column
