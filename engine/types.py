@@ -261,6 +261,7 @@ class UserDetail:
     explanation: Explanation | None
     timeline: tuple[TimelineEntry, ...]
     contacts: tuple[InterventionRow, ...]
+    attributes: tuple[tuple[Words, str], ...] = ()  # what a table without a time axis says
 
 
 # --- interventions --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A mapping lists them (`[tables.users] attributes = [...]`) and may say of each w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, Field
 from engine.data.sources import quote
 from engine.errors import DataError
 from engine.settings import Section, nearest
+from engine.types import Words
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,3 +110,23 @@ def notes(connection: duckdb.DuckDBPyConnection) -> dict[str, AttributeNote]:
     """What the mapping of the loaded data said, by attribute."""
     rows = connection.execute("SELECT name, note FROM attribute_note ORDER BY name").fetchall()
     return {name: AttributeNote.model_validate_json(note) for name, note in rows}
+
+
+def attributes_of_user(
+    connection: duckdb.DuckDBPyConnection, user_id: str
+) -> tuple[tuple[Words, str], ...]:
+    """What the table says of one user, with the mapping's names, in the table's order."""
+    row = connection.execute(
+        "SELECT attributes FROM users WHERE user_id = ? AND json_valid(attributes)", [user_id]
+    ).fetchone()
+    held = json.loads(row[0]) if row else None
+    if not isinstance(held, dict):
+        return ()
+    said = notes(connection)
+    found = []
+    for name, value in held.items():
+        note = said.get(name, AttributeNote())
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if value is not None and text.strip():
+            found.append((Words(note.zh or note.en or name, note.en or name), text))
+    return tuple(found)

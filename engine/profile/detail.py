@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from engine.data.attributes import attributes_of_user
 from engine.errors import UsageError
 from engine.outreach.log import contacts_of
 from engine.places import Places
@@ -43,6 +44,7 @@ class Users:
             timeline = connection.execute(
                 _sql("timeline.sql"), {"user_id": user_id, "entries": TIMELINE_ENTRIES}
             ).fetchall()
+            attributes = attributes_of_user(connection, user_id)
         row, explanation = None, None
         contacts = contacts_of(self._places.ledger, user_id)
         with lease(self._places.ledger, attach={"behaviour": self._places.behaviour}) as connection:
@@ -65,6 +67,7 @@ class Users:
             explanation=explanation,
             timeline=tuple(_entry(record) for record in timeline),
             contacts=contacts,
+            attributes=attributes,
         )
 
 

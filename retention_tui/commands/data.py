@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.types import LoadReport
+from retention_tui.commands.models import train_challenger
 from retention_tui.commands.session import Session
 
 
@@ -121,14 +122,14 @@ def refresh(
     context: typer.Context,
     retrain: Annotated[bool, typer.Option(help="Fit a challenger too")] = False,
 ) -> None:
-    """Load, score and close outcome windows: for cron."""
+    """Load, retrain when asked, score and close outcome windows: for cron."""
     session: Session = context.obj
     workspace = session.workspace
     loaded = workspace.data.load()
     session.say("Loaded {rows} rows", rows=sum(table.kept for table in loaded.tables))
     result: dict[str, object] = {"load": loaded}
     if retrain:
-        card = workspace.models.train(actor=workspace.operator)
+        card = train_challenger(session)
         session.say("Challenger {model_id} is ready", model_id=card.model_id)
         result["model_id"] = card.model_id
     result["score"] = workspace.risk.score()

@@ -101,7 +101,10 @@ class UserScreen(DataScreen):
         self.query_one("#why", Static).update(self._why(facts.explanation))
         self.query_one("#timeline Static", Static).update(self._timeline(facts))
         self.query_one("#contacts Static", Static).update(self._contacts(facts))
-        self.query_one("#timeline").border_title = t("What happened")
+        timeless = facts.attributes and not facts.timeline
+        self.query_one("#timeline").border_title = (
+            t("What the table says") if timeless else t("What happened")
+        )
         self.query_one("#contacts").border_title = t("What we wrote")
         return None
 
@@ -208,7 +211,7 @@ class UserScreen(DataScreen):
 
     def _timeline(self, user: UserDetail) -> Content:
         if not user.timeline:
-            return Content.styled(t("Nothing is known."), "$foreground-muted")
+            return self._attributes(user)
         zone, currency = self.workbench.timezone, self.workbench.currency
         lines = []
         for entry in user.timeline:
@@ -223,6 +226,18 @@ class UserScreen(DataScreen):
                 )
             )
         return Content("\n").join(lines)
+
+    def _attributes(self, user: UserDetail) -> Content:
+        if not user.attributes:
+            return Content.styled(t("Nothing is known."), "$foreground-muted")
+        return Content("\n").join(
+            Content.from_markup(
+                "[$foreground-muted]$label[/]  $value",
+                label=clean(label.pick(current_language())),
+                value=clean(value),
+            )
+            for label, value in user.attributes
+        )
 
     def _contacts(self, user: UserDetail) -> Content:
         if not user.contacts:
