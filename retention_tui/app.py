@@ -25,13 +25,14 @@ from retention_tui.modals.quit_guard import QuitGuard
 from retention_tui.modals.too_small import TooSmall, too_small
 from retention_tui.palette import ActionProvider
 from retention_tui.screens.base import DataScreen
+from retention_tui.screens.data import QualityScreen
 from retention_tui.screens.first_run import FirstRunScreen
 from retention_tui.screens.help import HelpScreen
 from retention_tui.screens.log import LogScreen
 from retention_tui.screens.models import ModelsScreen
 from retention_tui.screens.risk_list import RiskScreen
 from retention_tui.theme import DARK, THEMES
-from retention_tui.widgets.job_bar import JOB_NAMES
+from retention_tui.widgets.job_bar import JOB_NAMES, end_of
 
 Result = TypeVar("Result")
 
@@ -52,6 +53,7 @@ class RetentionApp(App[None], inherit_bindings=False):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "risk": RiskScreen,
         "models": ModelsScreen,
+        "data": QualityScreen,
         "log": LogScreen,
         "first_run": FirstRunScreen,
     }
@@ -194,19 +196,10 @@ class RetentionApp(App[None], inherit_bindings=False):
         self.job = status
 
     def _job_ended(self, job: JobStatus) -> None:
-        name = t(JOB_NAMES.get(job.kind, job.kind))
-        words = job.words.pick(current_language()) if job.words else ""
-        if job.state == "succeeded":
-            text = t("{job}: done", job=name)
-            if job.kind == "train":
-                text += "\n" + t("The challenger stands beside the champion: key 4")
-            self.notify(text, markup=False, timeout=TOAST_S)
-        elif job.state == "cancelled":
-            self.notify(t("{job}: cancelled", job=name), markup=False, timeout=TOAST_S)
+        if job.state in ("succeeded", "cancelled"):
+            self.say(end_of(job))
         else:
-            text = t("{job}: failed", job=name) + (f"\n{words}" if words else "")
-            text += "\n" + t("Details are in {path}", path=job.log_path)
-            self.notify(text, severity="error", markup=False, timeout=3 * TOAST_S)
+            self.notify(end_of(job), severity="error", markup=False, timeout=3 * TOAST_S)
         self.client.reopen()
         if self.current_mode == "first_run" and job.state == "succeeded":
             self.switch_mode("risk")
@@ -235,6 +228,9 @@ class RetentionApp(App[None], inherit_bindings=False):
 
     def action_models(self) -> None:
         self._go("models")
+
+    def action_data(self) -> None:
+        self._go("data")
 
     def action_log(self) -> None:
         self._go("log")

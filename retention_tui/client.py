@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from engine.data.quality.report import QualityReport
 from engine.errors import RetentionError
 from engine.types import (
     DataSummary,
@@ -23,6 +24,7 @@ from engine.types import (
     ExportFormat,
     ExportKind,
     ExportReport,
+    Language,
     LogPage,
     ModelCard,
     Offer,
@@ -87,6 +89,9 @@ class EngineClient(Protocol):
     async def check_filter(self, text: str) -> None: ...
     async def user(self, user_id: str) -> UserDetail: ...
     async def models(self) -> tuple[ModelCard, ...]: ...
+    async def quality(self) -> QualityReport: ...
+    async def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]: ...
+    async def write_quality(self, report: QualityReport, language: Language) -> Path: ...
     async def promote(self, model_id: str) -> None: ...
     async def rollback(self) -> None: ...
     async def templates(self) -> tuple[TemplateInfo, ...]: ...
@@ -193,6 +198,15 @@ class LocalEngineClient:
 
     async def models(self) -> tuple[ModelCard, ...]:
         return await self._read(lambda ws: ws.models.cards())
+
+    async def quality(self) -> QualityReport:
+        return await self._read(lambda ws: ws.data.check())
+
+    async def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]:
+        return await self._read(lambda ws: ws.data.quarantined(table, reason, count))
+
+    async def write_quality(self, report: QualityReport, language: Language) -> Path:
+        return await self._write(lambda ws: ws.data.write_report(report, language, None))
 
     async def promote(self, model_id: str) -> None:
         await self._write(lambda ws: ws.models.promote(model_id, self._operator(ws)))

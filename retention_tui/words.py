@@ -93,6 +93,8 @@ _NAMES = {
     "fit": N_("fit"),
     "look": N_("look"),
     "unfit": N_("unfit"),
+    "put_aside": N_("put aside"),
+    "blanked": N_("blanked"),
 }
 
 

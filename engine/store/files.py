@@ -33,3 +33,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path` where it is missing. Raises `StorageError` when the disk refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "disk",
+            f"{path} could not be made: {error.strerror}",
+            next_step="Check free space and permissions of the folder, then run it again",
+        ) from error

@@ -15,6 +15,7 @@ from engine.data.quality.report import FeatureGroup, QualityReport
 from engine.data.summary import nothing_loaded, summary
 from engine.places import Places
 from engine.settings import Settings
+from engine.store.files import make_folder
 from engine.store.lease import lease
 from engine.types import DataSummary, Language, LoadReport
 
@@ -41,11 +42,13 @@ class Data:
         *,
         data_dir: Path | None = None,
         frames: Mapping[str, object] | None = None,
+        accept: bool = False,
         progress: Callable[[str, float], None] = lambda stage, done: None,
     ) -> LoadReport:
         """Load through `mapping` (None: the workspace's); the old data stay when it fails.
 
         `frames` are what the mapping calls `frame:NAME`: pandas or polars frames, Arrow tables.
+        `accept`: load also what looks broken by the settings' section `data`.
         """
         return loading.load(
             mapping or self.mapping,
@@ -53,6 +56,8 @@ class Data:
             now=self._clock(),
             data_dir=data_dir,
             frames=frames,
+            limits=self._settings.data,
+            accept=accept,
             progress=progress,
         )
 
@@ -73,14 +78,20 @@ class Data:
             report = check(connection, known_kinds=known)
             return replace(report, features=_groups(available(connection)))
 
-    def write_report(self, path: Path, report: QualityReport, language: Language) -> None:
-        """Write `report` as one HTML file that needs nothing from outside.
+    def write_report(self, report: QualityReport, language: Language, path: Path | None) -> Path:
+        """Write `report` as one HTML file that needs nothing from outside; where it is.
 
-        Raises `StorageError` when it cannot be written; an old file is then untouched.
+        `path` None: a dated file in the workspace's `reports/`. Raises `StorageError` when it
+        cannot be written; an old file is then untouched.
         """
         from engine.data.quality.page import write_page
 
-        write_page(path, report, language=language, made_at=self._clock())
+        made_at = self._clock()
+        if path is None:
+            make_folder(self._places.reports)
+            path = self._places.reports / f"data-{made_at:%Y%m%d-%H%M%S}.html"
+        write_page(path, report, language=language, made_at=made_at)
+        return path
 
     def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]:
         """The first `count` rows of the source put aside for `reason`, each as JSON text."""

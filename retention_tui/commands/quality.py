@@ -27,7 +27,7 @@ def check(
     found = session.workspace.data.check()
     if report is not None:
         chosen: Language = "zh" if session.language == "zh" else "en"
-        session.workspace.data.write_report(report, found, chosen)
+        session.workspace.data.write_report(found, chosen, report)
         session.say("Report written to {path}", path=report)
     if session.as_json:
         session.emit(found)

@@ -9,6 +9,7 @@ _BRAILLE_BASE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a dot in a braille cell: column (2), then row (4)."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_COLUMNS = " ▁▂▃▄▅▆▇█"
 
 
 def braille_lines(
@@ -43,6 +44,17 @@ def braille_lines(
                 grid[dot // 4][x // 2] |= _DOTS[x % 2][dot % 4]
             previous = y
     return ["".join(chr(_BRAILLE_BASE + cell) for cell in row) for row in grid], low, high
+
+
+def spark(values: Sequence[float], width: int) -> str:
+    """The last `width` values as columns of one row, the greatest full height; 0 is a blank."""
+    shown = list(values)[-width:] if width > 0 else []
+    top = max(shown, default=0.0)
+    marks = "".join(
+        _COLUMNS[min(8, max(1, math.ceil(value / top * 8)))] if value > 0 else _COLUMNS[0]
+        for value in shown
+    )
+    return marks.rjust(max(0, width))
 
 
 def bar(share: float, width: int) -> str:

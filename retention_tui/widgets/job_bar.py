@@ -52,6 +52,22 @@ def job_line(status: JobStatus, now: datetime, width: int) -> str:
     return head + (fit(words, room) if room > 0 else "") + tail
 
 
+def end_of(job: JobStatus) -> str:
+    """What a toast says of a job that has ended."""
+    name = t(JOB_NAMES.get(job.kind, job.kind))
+    if job.state == "cancelled":
+        return t("{job}: cancelled", job=name)
+    if job.state == "succeeded":
+        lines = [t("{job}: done", job=name)]
+        if job.kind == "train":
+            lines.append(t("The challenger stands beside the champion: key 4"))
+        return "\n".join(lines)
+    lines = [t("{job}: failed", job=name)]
+    if job.words:
+        lines.append(job.words.pick(current_language()))
+    return "\n".join([*lines, t("Details are in {path}", path=job.log_path)])
+
+
 class JobBar(Static):
     """Hidden while there is nothing to tell."""
 

@@ -11,7 +11,7 @@ from retention_tui.actions import ActionSpec, key_name, of_scope
 from retention_tui.i18n import t
 from retention_tui.widgets.action_line import ActionLine, key_and_label
 
-ROOTS = ("risk", "models", "log", "first_run")
+ROOTS = ("risk", "models", "data", "log", "first_run")
 """Scopes of the screens that nothing lies behind."""
 
 

@@ -10,11 +10,12 @@ from retention_tui.client import WorkspaceFacts
 from retention_tui.i18n import N_, t
 from retention_tui.i18n.formats import day
 from retention_tui.widgets.action_line import ActionLine, clickable
-from retention_tui.widgets.cells import clean, fit
+from retention_tui.widgets.cells import clean, clip, fit
 
 TABS = (
     ("risk", "1", N_("Risk list")),
     ("models", "4", N_("Models")),
+    ("data", "5", N_("Data")),
     ("log", "7", N_("Log")),
 )
 
@@ -36,14 +37,16 @@ class TopBar(ActionLine):
             tab = Content.from_markup(f"[{style}] $key $label [/]", key=key_name(key), label=words)
             parts.append(clickable(tab, f"app.{name}"))
             used += cell_len(key) + cell_len(words) + 3
-        right = ""
-        if facts is not None:
-            right = clean(facts.name)
-            if facts.data is not None:
-                right += "  " + t("data until {day}", day=day(facts.data.as_of, facts.timezone))
-        if stale:
-            right = t("refreshing") + "  " + right
         room = self.app.size.width - used - 1
+        name = dated = ""
+        if facts is not None:
+            name = clean(facts.name)
+            if facts.data is not None:
+                dated = "  " + t("data until {day}", day=day(facts.data.as_of, facts.timezone))
+        if stale:
+            dated = "  " + t("refreshing") + dated
         if room > 0:
-            parts.append(Content.styled(fit(right, room, "right"), "$foreground-muted"))
+            # Where cells are scarce the name gives way: how old the data are matters more.
+            right = clip(name, max(0, room - cell_len(dated))) + dated
+            parts.append(Content.styled(fit(right.strip(), room, "right"), "$foreground-muted"))
         self.update(Content("").join(parts))

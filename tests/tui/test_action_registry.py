@@ -16,6 +16,7 @@ from retention_tui.i18n import LANGUAGES, t, use_language
 from retention_tui.modals.dialog import Dialog
 from retention_tui.screens.base import DataScreen
 from retention_tui.screens.compose import ComposeScreen
+from retention_tui.screens.data import QualityScreen
 from retention_tui.screens.first_run import FirstRunScreen
 from retention_tui.screens.help import key_lines
 from retention_tui.screens.log import LogScreen
@@ -30,6 +31,7 @@ OWNERS: dict[str, type] = {
     "user": UserScreen,
     "compose": ComposeScreen,
     "models": ModelsScreen,
+    "data": QualityScreen,
     "log": LogScreen,
     "first_run": FirstRunScreen,
     "dialog": Dialog,
@@ -53,7 +55,7 @@ def test_every_action_has_its_method(fake: FakeEngineClient) -> None:
 @pytest.mark.parametrize("scope", SCREENS)
 def test_a_key_has_one_meaning_on_a_screen(scope: str) -> None:
     meanings: dict[str, set[str]] = defaultdict(set)
-    scopes = (scope, "app", "table") if scope in ("risk", "log") else (scope, "app")
+    scopes = (scope, "app", "table") if scope in ("risk", "data", "log") else (scope, "app")
     for spec in (spec for one in scopes for spec in of_scope(one)):
         for key in (*spec.keys, *spec.aliases):
             meanings[canonical(key)].add(spec.id)

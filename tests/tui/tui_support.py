@@ -9,11 +9,19 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from textual.pilot import Pilot
 
+from engine.data.quality import rules
+from engine.data.quality.report import (
+    ColumnQuality,
+    FeatureGroup,
+    QualityReport,
+    QuarantineGroup,
+    TableQuality,
+)
 from engine.errors import RetentionError, UsageError
 from engine.types import (
     Band,
@@ -29,6 +37,7 @@ from engine.types import (
     Interval,
     InterventionRow,
     LabelCounts,
+    Language,
     LogPage,
     Metrics,
     ModelCard,
@@ -218,6 +227,51 @@ def log_row(place: int) -> InterventionRow:
     )
 
 
+QUALITY = QualityReport(
+    summary=DataSummary(
+        USERS,
+        {"users": USERS, "events": 42_000, "payments": 1_900, "subscriptions": 310},
+        datetime(2025, 3, 1),
+        CUTOFF,
+        datetime(2026, 9, 18, 1),
+        "CNY",
+        "Asia/Shanghai",
+        1_043,
+    ),
+    verdict="look",
+    words=Words("数据可用，有 2 项要看一看", "The data are usable; checks that ask for a look: 2"),
+    checks=(
+        rules.REFUSED_ROWS.judge(0.0233, 1_040),
+        rules.ORPHANS.judge(0.0201, 900),
+        rules.LONGEST_GAP.judge(1, 1, table="events"),
+        rules.FEWER_ROWS.judge(0.12, 68, day=Words("", "")),
+        rules.WITHOUT_EMAIL.judge(0.2, 60),
+        rules.OTHER_CURRENCY.judge(0.0, 0, currency="CNY", others=Words("", "")),
+    ),
+    tables=(
+        TableQuality("users", USERS, USERS, 0, 3),
+        TableQuality("events", 43_040, 42_000, 1_040, 0, date(2026, 7, 1),
+                     tuple(0 if n == 40 else 500 + 37 * (n % 7) for n in range(79)), 210, 1, 0),
+        TableQuality("payments", 1_900, 1_900, 0, 0, date(2026, 7, 1),
+                     (*(20 + n % 9 for n in range(76)), 0, 0, 0), 0, 0, 3),
+        TableQuality("subscriptions", 310, 310, 0, 0, date(2026, 7, 1), (4,) * 79, 0, 0, 0),
+    ),
+    columns=(ColumnQuality("users", "email", 60, 0.2, False),),
+    quarantined={"events": {"orphan_user": 900, "bad_type": 140}, "users": {"bad_email": 3}},
+    quarantine=(
+        QuarantineGroup("events", "orphan_user", True, 900,
+                        Words("所属用户不存在", "its user is not among the users"), ()),
+        QuarantineGroup("events", "bad_type", True, 140,
+                        Words("值的类型不对，无法转换", "a value is not of the column's type"), ()),
+        QuarantineGroup("users", "bad_email", False, 3,
+                        Words("邮箱格式不对，已置空，用户保留", "the e-mail address is malformed"),
+                        ()),
+    ),
+    currencies={"CNY": 1_900},
+    unknown_kinds={"app_open": 12_000},
+    features=(FeatureGroup("price", Words("价格顾虑", "Price"), 3, 5, ("payments:coupon",)),),
+)  # fmt: skip
+
 TEMPLATES = tuple(
     TemplateInfo(name, "ab12cd34ef56", ("zh", "en"), kind, ("fading_use",), title, offer)  # type: ignore[arg-type]
     for name, kind, title, offer in (
@@ -275,6 +329,11 @@ class FakeEngineClient:
             {"critical": 30, "high": 50, "medium": 63, "low": 157},
             31_415.9,
             "CNY",
+        )
+        self.report: QualityReport = QUALITY
+        self.aside: tuple[str, ...] = (
+            '{"event_id": "e1", "user_id": "u9", "note": "[red]赤[/]", "at": null}',
+            '{"event_id": "e2", "user_id": "u10", "note": "line\\nbreak"}',
         )
         self.present = True
         self.faults: dict[str, RetentionError] = {}
@@ -341,6 +400,18 @@ class FakeEngineClient:
     async def models(self) -> tuple[ModelCard, ...]:
         await self._asked("models")
         return self.cards
+
+    async def quality(self) -> QualityReport:
+        await self._asked("quality")
+        return self.report
+
+    async def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]:
+        await self._asked("quarantined", (table, reason, count))
+        return self.aside[:count]
+
+    async def write_quality(self, report: QualityReport, language: Language) -> Path:
+        await self._asked("write_quality", (report, language))
+        return Path("reports/data.html")
 
     async def promote(self, model_id: str) -> None:
         await self._asked("promote", model_id)
