@@ -230,6 +230,8 @@ def card_text(card: ModelCard) -> str:
     ]
     if card.verdict is not None:
         lines += ["", *(f"- {words.en} / {words.zh}" for words in card.verdict.statements)]
+    if card.shift is not None:
+        lines += ["", f"- {card.shift.words.en} / {card.shift.words.zh}"]
     counts = card.labels
     lines += [
         "",

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
+from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.features.build import FEATURE_VERSION, build_labelled
+from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.outreach.log import contacts
@@ -147,6 +149,7 @@ def retrain(
         as_of=as_of,
         progress=lambda stage, done: progress(stage, 0.25 * done, {}),
     )
+    stop_at_a_leak(rows.train, accepted=settings.training.accept_features)
     config = TrainingConfig(
         model=model,
         seed=settings.training.seed,
@@ -212,6 +215,12 @@ def retrain(
         seconds=challenger.seconds,
         seed=settings.training.seed,
         learning=challenger.learning,
+        shift=cutoff_shift(
+            rows.train.frame,
+            rows.test.frame,
+            ignored=[spec.name for spec in SPECS if spec.group == "calendar"],
+            seed=settings.training.seed,
+        ),
     )
     progress("writing", 0.99, {})
     registry.save(challenger.model, card, now=now, actor=actor)

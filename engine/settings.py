@@ -51,6 +51,19 @@ class WorkspaceSettings(Section):
     """Who acts; empty: the name of the operating system's user. 操作人；留空则取系统用户名。"""
 
 
+class DataSettings(Section):
+    """Loading; what looks broken is not loaded unless --accept. 载入数据，异常则保留旧数据。"""
+
+    least_day_share: Share = 0.5
+    """Rows of the newest day, of what its weekday usually has. 最新一天行数的最低比例。"""
+    most_refused_share: Share = 0.5
+    """Of a table's rows that may be unfit. 一张表中不合格行的最大比例。"""
+    most_users_lost_share: Share = 0.2
+    """Of the users that may be gone since the last load. 与上次相比用户减少的最大比例。"""
+    memory_limit_gb: float = Field(default=0, ge=0)
+    """Of the database while it loads; 0: 80 % of the machine. 载入时的内存上限，0 为八成。"""
+
+
 class TrainingSettings(Section):
     """How models are fitted. 模型训练。"""
 
@@ -68,6 +81,8 @@ class TrainingSettings(Section):
     """Seconds that one retrain may take. 一次训练的时间上限（秒）。"""
     threads: int = Field(default=0, ge=0)
     """Of torch and DuckDB; 0: one less than the machine has. 线程数；0 表示比核数少一个。"""
+    accept_features: list[str] = []
+    """Features that may tell churn alone: known in time. 允许单独就能预测流失的特征（已核实）。"""
 
 
 class RiskSettings(Section):
@@ -135,6 +150,7 @@ class Settings(Section):
     """The whole file; every key has a default, so an empty file is valid."""
 
     workspace: WorkspaceSettings = WorkspaceSettings()
+    data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     risk: RiskSettings = RiskSettings()
     outreach: OutreachSettings = OutreachSettings()

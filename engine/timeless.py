@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.summary import nothing_loaded, summary
+from engine.evaluation.alarms import stop_at_a_leak
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.evaluation.paired import MetricName, metric_interval
@@ -82,6 +83,7 @@ def retrain_timeless(
     progress("features", 0.0, {})
     table = _read(places)
     rows, attributes = table.rows, table.attributes
+    stop_at_a_leak(rows, accepted=settings.training.accept_features)
     config = CrossFitConfig(
         model=model,
         seed=settings.training.seed,

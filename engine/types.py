@@ -45,12 +45,19 @@ class Band(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TableLoad:
-    """What loading did with one table of the contract."""
+    """What loading did with one table of the contract.
+
+    Every row is accounted for: read = added + updated + already_there + refused.
+    """
 
     table: str
     read: int  # rows in the source
     kept: int  # rows now in the contract table
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason code -> rows
+    added: int = 0
+    updated: int = 0  # a row with the same key was there, with other content
+    already_there: int = 0  # with the same key and content
+    refused: int = 0  # in quarantine; a row that is kept may be noted there too
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class LoadReport:
     as_of: datetime  # first midnight (UTC) after the last known fact
     mapping: str
     seconds: float
+    load_id: int = 1  # counts the loads of a workspace
+    changed: bool = True  # is anything that features read other than before?
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,17 @@ class LabelCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CutoffShift:
+    """How far the test cutoffs' rows differ from the training rows (adversarial validation)."""
+
+    auc: float  # of a small model that tells them apart; 0.5: it cannot
+    among_training: float | None  # the same between the oldest and the newest training cutoffs
+    columns: Mapping[str, float]  # the columns that tell -> their share in telling
+    warns: bool
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     model_id: str
     kind: str  # blend, churn_net, hist_gradient_boosting, logistic
@@ -153,6 +173,7 @@ class ModelCard:
     seconds: float
     seed: int
     learning: tuple[Mapping[str, float], ...] = ()  # epoch -> train_loss, valid_loss
+    shift: CutoffShift | None = None  # None: not measured
 
 
 # --- risk and reasons -----------------------------------------------------------------------

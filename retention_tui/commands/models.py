@@ -157,6 +157,8 @@ def show_card(session: Session, card: ModelCard) -> None:
     if card.verdict is not None:
         for statement in card.verdict.statements:
             print(statement.pick(session.language), file=sys.stderr)
+    if card.shift is not None and card.shift.warns:
+        print(card.shift.words.pick(session.language), file=sys.stderr)
     if card.state == "candidate":
         session.say("To put it into service: retention promote {model_id}", model_id=card.model_id)
 

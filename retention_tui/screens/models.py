@@ -149,7 +149,9 @@ class ModelsScreen(DataScreen):
     def _challenger(self, card: ModelCard | None) -> Content:
         if card is None:
             return Content.styled(t("No challenger waits. R trains one."), "$foreground-muted")
-        return Content("\n").join([self._head(card, t("Challenger")), *verdict_lines(card.verdict)])
+        return Content("\n").join(
+            [self._head(card, t("Challenger")), *verdict_lines(card.verdict), *shift_lines(card)]
+        )
 
     def _curve(self, card: ModelCard) -> Content:
         train = [row.get("train_loss", float("nan")) for row in card.learning]
@@ -252,6 +254,14 @@ def verdict_lines(verdict: GateVerdict | None) -> list[Content]:
     for statement in verdict.statements:
         lines.append(Content(clean(statement.pick(current_language()))))
     return lines
+
+
+def shift_lines(card: ModelCard) -> list[Content]:
+    """A warning where the test cutoffs are not like the training rows."""
+    if card.shift is None or not card.shift.warns:
+        return []
+    words = clean(card.shift.words.pick(current_language()))
+    return [Content(words).stylize("$text-warning")]
 
 
 def difference(interval: Interval) -> str:

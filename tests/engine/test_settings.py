@@ -53,6 +53,7 @@ FIELDS = [
     ("training", "seed", "11", 11),
     ("training", "budget_s", "90", 90.0),
     ("training", "threads", "1", 1),
+    ("training", "accept_features", '["days_to_expiry"]', ["days_to_expiry"]),
     ("risk", "medium", "0.1", 0.1),
     ("risk", "high", "0.5", 0.5),
     ("risk", "critical", "0.9", 0.9),
