@@ -6,7 +6,11 @@ traceback. `exit_code` is the command line's exit status (see `product.md`, sect
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+"""Line ends, escape sequences of terminals and reversals of the reading direction."""
 
 
 class RetentionError(Exception):
@@ -20,9 +24,9 @@ class RetentionError(Exception):
 
     def __init__(self, code: str, what: str, *, why: str = "", next_step: str = "") -> None:
         self.code = code
-        self.what = what
-        self.why = why
-        self.next_step = next_step
+        self.what = _one_line(what)
+        self.why = _one_line(why)
+        self.next_step = _one_line(next_step)
         super().__init__(self.sentence)
 
     @property
@@ -32,6 +36,11 @@ class RetentionError(Exception):
         return " ".join(
             part if part[-1] in "?!" else part.rstrip(".") + "." for part in parts if part
         )
+
+
+def _one_line(text: str) -> str:
+    """The text without control characters: names of columns and files are quoted in messages."""
+    return CONTROL.sub(" ", text)
 
 
 class UsageError(RetentionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -27,6 +28,16 @@ FILES = (
 )
 SQLITE = "sqlite:"
 DATABASES = (SQLITE, "postgres:", "mysql:")
+DAMAGED = (
+    duckdb.Error,
+    EOFError,
+    UnicodeError,
+    csv.Error,
+    zlib.error,
+    zstandard.ZstdError,
+)
+"""What the readers raise for a file that is not as its name says."""
+
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -107,7 +118,7 @@ class Reader:
                     next_step="Free disk space and run the same command again",
                 ) from error
             raise unreadable(source, files[0], error) from error
-        except (duckdb.Error, EOFError, UnicodeError, csv.Error, zstandard.ZstdError) as error:
+        except DAMAGED as error:
             if disk_refused(error):
                 raise
             raise unreadable(source, files[0], error) from error

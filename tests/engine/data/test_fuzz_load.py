@@ -42,6 +42,11 @@ COLUMNS = {
     "events": ["event_id", "user_id", "occurred_at", "known_at", "kind", "duration_s", "value"],
     "payments": ["payment_id", "user_id", "occurred_at", "amount", "currency", "status"],
 }
+GOOD = {
+    "users": ["u1", "2026-01-01", "Ann", "ann@example.com", "UTC", "true"],
+    "events": ["e1", "u1", "2026-01-05 08:00", "", "lesson", "60", "1"],
+    "payments": ["p1", "u1", "2026-01-05", "9.5", "CNY", "succeeded"],
+}
 ODD_NAMES = [
     'a"b', "it's", "x;DROP TABLE users;--", "名 字", "line\nbreak", "", " ", "SELECT", "rowid",
     "source_row", "bad_columns", "reason", "c" * 300, "🎉", "a,b", "*", "$now", "\u202eabc", "\0",
@@ -93,13 +98,15 @@ def texts(draw: st.DrawFn) -> Case:
     """A text with the right header or a wrong one, and rows of odd values, some of them ragged."""
     table = draw(st.sampled_from(list(COLUMNS)))
     names = list(COLUMNS[table])
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         odd = draw(st.sampled_from([*ODD_NAMES, *names, "USER_ID"]))
         position = draw(st.integers(0, len(names) - 1))
         names[position : position + draw(st.integers(0, 1))] = [odd]
     separator = draw(st.sampled_from([",", ",", ",", ";", "\t", "|"]))
     end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
     rows = [names] if draw(st.integers(0, 9)) else []
+    if draw(st.booleans()):
+        rows.append(GOOD[table])
     for _ in range(draw(st.integers(0, 6))):
         width = max(0, len(names) + draw(st.sampled_from([0, 0, 0, 0, -1, 1, 5])))
         rows.append(draw(st.lists(values, min_size=width, max_size=width)))
