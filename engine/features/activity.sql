@@ -1,11 +1,8 @@
 -- Everything that a user did or met with, as one stream. A row counts as known when it has been
 -- seen and has happened: a term booked ahead starts when it starts.
 SELECT
-    activity.user_id, activity.row_id, activity.occurred_at,
-    greatest(activity.known_at, activity.occurred_at) AS known_at,
-    activity.kind, activity.amount,
-    CASE WHEN contents.published_at > greatest(activity.known_at, activity.occurred_at) THEN ''
-        ELSE coalesce(contents.topic, '') END AS topic
+    user_id, row_id, occurred_at, greatest(known_at, occurred_at) AS known_at, kind, amount,
+    content_id
 FROM (
     SELECT
         user_id, event_id AS row_id, occurred_at, known_at, kind,
@@ -25,7 +22,5 @@ FROM (
     SELECT user_id, subscription_id, cancelled_at, known_at, 'subscription:cancelled', 0, NULL
     FROM subscriptions
     WHERE cancelled_at IS NOT NULL
-) AS activity
-LEFT JOIN contents ON contents.content_id = activity.content_id
-WHERE activity.known_at < CAST($until AS TIMESTAMP)
-    AND activity.occurred_at < CAST($until AS TIMESTAMP)
+) AS every_row
+WHERE known_at < CAST($until AS TIMESTAMP) AND occurred_at < CAST($until AS TIMESTAMP)

@@ -4,9 +4,22 @@
 WITH activity AS (
 {activity}
 ),
+kind_codes AS (
+    SELECT unnest($kinds) AS kind, CAST(unnest(range(len($kinds))) AS {kind_type}) AS code
+),
+topic_codes AS (
+    SELECT unnest($topics) AS topic, CAST(unnest(range(len($topics))) AS {topic_type}) AS code
+),
+named AS (
+    SELECT contents.content_id, contents.published_at, topic_codes.code
+    FROM contents
+    INNER JOIN topic_codes ON topic_codes.topic = contents.topic
+),
 coded AS (
     SELECT
-        members.member, {span} AS span, kind_codes.code AS kind, topic_codes.code AS topic,
+        members.member, {span} AS span, kind_codes.code AS kind,
+        CASE WHEN named.published_at > activity.known_at THEN CAST(0 AS {topic_type})
+            ELSE coalesce(named.code, CAST(0 AS {topic_type})) END AS topic,
         CAST(ln(1 + greatest(activity.amount, 0)) AS REAL) AS amount,
         CAST(epoch_us(
             least(
@@ -17,12 +30,8 @@ coded AS (
         activity.known_at, activity.row_id
     FROM activity
     INNER JOIN activity_members AS members ON members.user_id = activity.user_id
-    INNER JOIN (
-        SELECT unnest($kinds) AS kind, CAST(unnest(range(len($kinds))) AS {kind_type}) AS code
-    ) AS kind_codes ON kind_codes.kind = activity.kind
-    INNER JOIN (
-        SELECT unnest($topics) AS topic, CAST(unnest(range(len($topics))) AS {topic_type}) AS code
-    ) AS topic_codes ON topic_codes.topic = activity.topic
+    INNER JOIN kind_codes ON kind_codes.kind = activity.kind
+    LEFT JOIN named ON named.content_id = activity.content_id
 ),
 placed AS (
     SELECT

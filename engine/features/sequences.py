@@ -163,7 +163,14 @@ def _members(
 def _made(
     connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, object]
 ) -> Iterator[None]:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE newest_activity AS {sql}", values)
+    """The rows of `sql` as the temporary table `newest_activity`."""
+    try:
+        # The optimizer takes a union for small and would hash the events instead of the users:
+        # twice the memory (2.0 against 1.0 GB at 10 M events).
+        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE newest_activity AS {sql}", values)
+    finally:
+        connection.execute("RESET disabled_optimizers")
     try:
         yield
     finally:
