@@ -5,12 +5,15 @@ Nothing is downloaded to make it work: an extension that is not there is said to
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
+from engine.data.sources.servers import away, refused
 from engine.data.sources.source import Source, unreadable
 from engine.data.sources.text import SUFFIXES as TEXT_SUFFIXES
 from engine.data.sources.text import Header, header_of, put_aside, read_csv
-from engine.errors import DatabaseBusy, DataError, UsageError
+from engine.errors import DataError, RetentionError, UsageError
 from engine.store.lease import disk_refused, first_line
 
 SCHEMES = ("s3://", "gs://", "r2://", "https://", "http://")
@@ -51,16 +54,10 @@ def copy_remote(connection: duckdb.DuckDBPyConnection, source: Source, into: str
         failed = read_csv(connection, into, [(source.name, _header(connection, source))])
         if failed is not None:
             raise failed
-    except duckdb.HTTPException as error:
-        raise DatabaseBusy(
-            "server_away",
-            f"{source.name} cannot be reached: {first_line(error)}",
-            next_step="Check the address and the network, then run the same command again",
-        ) from error
     except duckdb.Error as error:
         if disk_refused(error):
             raise
-        raise unreadable(source, source.name, error) from error
+        raise _fault(source, error) from error
     put_aside(connection, source, into)
 
 
@@ -84,3 +81,19 @@ def _load_extension(connection: duckdb.DuckDBPyConnection, source: Source, name:
             next_step=f"Install it once with DuckDB {duckdb.__version__} (INSTALL {name}), "
             "or copy the files here and name them in the mapping",
         ) from error
+
+
+def _fault(source: Source, error: duckdb.Error) -> RetentionError:
+    detail = first_line(error)
+    status = re.search(r"\bHTTP (4\d\d)\b", detail)
+    if status is None and ("HTTP" in detail or "connect" in detail):
+        return away(source, detail)
+    if status is None:
+        return unreadable(source, source.name, error)
+    if status.group(1) in ("401", "403"):
+        return refused(source, detail)
+    return DataError(
+        "missing_source",
+        f"{source.name} is not there: {detail}",
+        next_step="Check the address",
+    )
