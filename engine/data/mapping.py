@@ -21,6 +21,14 @@ from engine.errors import UsageError
 from engine.settings import Section, nearest, read_toml, unknown_key
 from engine.timeline import ChurnRule
 
+Mode = Literal["replace", "append", "upsert"]
+"""What a load does with the rows that are there already: drop them all, keep them all, or replace
+those whose key comes again."""
+
+LateRows = Literal["as_given", "when_loaded"]
+"""When a row was known that happened before the previous data end and says nothing itself: at once,
+or not before the previous data end."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableMapping:
@@ -34,6 +42,8 @@ class TableMapping:
     query: str  # SELECT over the relation `source`; empty: the source as it is
     columns: Mapping[str, str]  # canonical column -> SQL expression
     translate: Mapping[str, Mapping[str, str]]  # canonical column -> their word -> our word
+    mode: Mode = "replace"
+    late_rows: LateRows = "as_given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class DataMapping:
     tables: Mapping[str, TableMapping]  # in the contract's order
     attributes: Mapping[str, AttributeNote]  # what is said of single keys of users.attributes
     text: str
+    rates: Mapping[str, float]  # currency -> what one unit is worth in the business's currency
 
 
 class _Business(Section):
@@ -101,6 +112,14 @@ class _Table(Section):
     query: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     translate: dict[str, dict[str, str]] = Field(default_factory=dict)
+    mode: Mode = "replace"
+    late_rows: LateRows = "as_given"
+
+    @model_validator(mode="after")
+    def _late_needs_earlier(self) -> _Table:
+        if self.late_rows == "when_loaded" and self.mode == "replace":
+            raise ValueError('late_rows = "when_loaded" needs mode = "append" or "upsert"')
+        return self
 
     @field_validator("encoding")
     @classmethod
@@ -121,8 +140,14 @@ _ONE_FIELD_A_TABLE: dict[str, Any] = dict.fromkeys(KEYS, (_Table | None, None)) 
 _Tables: Any = create_model("_Tables", __base__=Section, **_ONE_FIELD_A_TABLE)
 
 
+Rate = Annotated[float, Field(gt=0, lt=1e9)]
+
+
 class _File(Section):
     business: _Business
+    currencies: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Rate] = Field(
+        default_factory=dict
+    )
     churn: _Churn
     tables: _Tables
     attributes: AttributeNotes = Field(default_factory=dict)
@@ -176,6 +201,7 @@ def read_mapping(path: Path) -> DataMapping:
         tables={name: _table(name, given) for name, given in given_tables.items()},
         attributes=content.attributes,
         text=text,
+        rates=content.currencies,
     )
 
 
@@ -195,4 +221,6 @@ def _table(name: str, given: _Table) -> TableMapping:
         query=given.query,
         columns=_columns(given),
         translate=given.translate,
+        mode=given.mode,
+        late_rows=given.late_rows,
     )

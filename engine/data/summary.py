@@ -57,6 +57,8 @@ def last_report(connection: duckdb.DuckDBPyConnection) -> LoadReport:
         as_of=datetime.fromisoformat(content["as_of"]),
         mapping=content["mapping"],
         seconds=content["seconds"],
+        load_id=content.get("load_id", 1),
+        changed=content.get("changed", True),
     )
 
 

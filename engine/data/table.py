@@ -1,9 +1,10 @@
-"""Bring one table of the mapping into the contract's table, and the rest into the quarantine."""
+"""Judge the rows of one table of the mapping: fit for the contract's table, or why not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import duckdb
 
@@ -15,7 +16,6 @@ from engine.data.sources import ragged
 from engine.errors import DataError
 from engine.settings import nearest
 from engine.store.lease import first_line
-from engine.types import TableLoad
 
 MAPPING_ERRORS = (
     duckdb.BinderException,
@@ -35,15 +35,30 @@ INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 NUMBERS = (*INTEGERS, *(f"U{name}" for name in INTEGERS), "FLOAT", "DOUBLE")
 
 
-def load_table(
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A table of the mapping after its rows were judged, in the scratch database."""
+
+    table: Table
+    given: TableMapping
+    read: int  # rows of the source, ragged lines included
+    refused: Mapping[str, int]  # reason -> rows, notes on kept rows included
+    relation: str  # what the quarantine quotes from; `source_row` is its rowid
+
+
+def judge_table(
     connection: duckdb.DuckDBPyConnection,
     mapping: DataMapping,
     given: TableMapping,
     *,
     source: str,
     now: datetime,
-) -> TableLoad:
-    """Fill the contract's table `given.table` from the relation `source` of the scratch database.
+    clock_changes: Sequence[date] = (),
+) -> Judged:
+    """Bring the relation `source` of the scratch database into the contract's columns; judge it.
+
+    The rows are then in the scratch database's table `compile.staged(table)`, `reason` NULL for
+    those that are kept; what was refused or noted is in `refused`, and the users in `known_users`.
 
     Raises `DataError` when an expression names no column of the source or cannot be evaluated.
     """
@@ -57,28 +72,54 @@ def load_table(
             f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {source}{where}",
         )
         relation, where = f"{table.name}_query", ""
-        _evaluate(connection, table, f"CREATE TEMP TABLE {relation} AS\n{given.query}")
+        _evaluate(connection, table, f"CREATE TABLE {relation} AS\n{given.query}")
     expressions = _expressions(connection, mapping, given, table, relation)
     select, parameters = sql.typed(
-        table, relation + where, expressions, utc=mapping.source_timezone == "UTC"
+        table,
+        relation + where,
+        expressions,
+        utc=mapping.source_timezone == "UTC",
+        clock_changes=clock_changes,
     )
     key_given = all(name in expressions or name == "as_of" for name in table.key)
+    if given.mode == "upsert" and not key_given:
+        raise DataError(
+            "missing_column",
+            f"[tables.{table.name}] is to be updated by key and does not say what "
+            f"{table.key[0]} is",
+            why="A key made from a row's content changes with it",
+            next_step=f"Add {table.key[0]} to [tables.{table.name}.columns], or use "
+            'mode = "append"',
+        )
     step = (
-        sql.blanked(table) if table.name in BLANKING else sql.completed(table, given_key=key_given)
+        sql.blanked(table)
+        if table.name in BLANKING
+        else sql.completed(
+            table,
+            given_key=key_given,
+            rates=mapping.rates,
+            has_clock=sql.has_clock(table, expressions, clock_changes),
+        )
     )
     statement = (
-        "CREATE OR REPLACE TEMP TABLE judged AS\n"
+        f"CREATE TABLE {sql.staged(table)} AS\n"
         f"WITH typed AS (\n{select}\n), fit AS (\n{step}\n)\n{sql.judged(table)}"
     )
-    if "$now" in statement:
-        parameters["now"] = now
+    about = {"now": now, "currency": mapping.currency}
+    about |= {f"rate_{code}": rate for code, rate in mapping.rates.items()}
+    parameters |= {name: value for name, value in about.items() if f"${name}" in statement}
     _evaluate(connection, table, statement, parameters)
     if not key_given:
         connection.execute(sql.numbered(table))
     connection.execute(
-        f"UPDATE judged SET reason = 'duplicate_key' WHERE rowid IN ({sql.repeated(table)})"
+        f"UPDATE {sql.staged(table)} SET reason = 'duplicate_key' "
+        f"WHERE rowid IN ({sql.repeated(table)})"
     )
-    return _settle(connection, table, relation, ragged(source))
+    if table.name == "users":
+        connection.execute(
+            f"INSERT INTO known_users SELECT user_id FROM {sql.staged(table)} WHERE reason IS NULL"
+        )
+    return _settle(connection, given, table, relation, ragged(source))
 
 
 def _evaluate(
@@ -199,40 +240,41 @@ def _type_of(
 
 
 def _settle(
-    connection: duckdb.DuckDBPyConnection, table: Table, relation: str, ragged_lines: str
-) -> TableLoad:
-    """Move the rows of `judged` where they belong; the counts, ragged lines of the file included.
+    connection: duckdb.DuckDBPyConnection,
+    given: TableMapping,
+    table: Table,
+    relation: str,
+    ragged_lines: str,
+) -> Judged:
+    """Put aside what was refused or noted, and count, ragged lines of the file included.
 
     A line that is no row cannot be judged by `where`: every table of the source counts it.
     """
-    names = ", ".join(table.names())
+    judged = sql.staged(table)
+    why = f"SELECT source_row, reason FROM {judged} WHERE reason IS NOT NULL"
+    columns = {row[0] for row in connection.execute(f"DESCRIBE {judged}").fetchall()}
+    if "notes" in columns:
+        why += (
+            f" UNION ALL SELECT source_row, unnest(notes) FROM {judged} "
+            "WHERE reason IS NULL AND notes IS NOT NULL"
+        )
     connection.execute(
-        f"INSERT INTO {table.name} SELECT {names} FROM judged WHERE reason IS NULL "
-        f"ORDER BY {sql.order(table)}"
-    )
-    why = "SELECT source_row, reason FROM judged WHERE reason IS NOT NULL"
-    if table.name in BLANKING:
-        why += " UNION ALL SELECT source_row, unnest(notes) FROM judged WHERE reason IS NULL"
-    connection.execute(
-        "INSERT INTO quarantine SELECT $table, why.reason, CAST(to_json(theirs) AS VARCHAR) "
+        "INSERT INTO refused SELECT $table, why.reason, CAST(to_json(theirs) AS VARCHAR) "
         f"FROM ({why}) why JOIN {relation} theirs ON theirs.rowid = why.source_row "
         "ORDER BY why.source_row, why.reason",
         {"table": table.name},
     )
     connection.execute(
-        "INSERT INTO quarantine SELECT $table, 'ragged_line', "
+        "INSERT INTO refused SELECT $table, 'ragged_line', "
         f"CAST(to_json({{line: line}}) AS VARCHAR) FROM {ragged_lines}",
         {"table": table.name},
     )
-    counts = connection.execute(
-        "SELECT count(*), count(*) FILTER (WHERE reason IS NULL) FROM judged"
-    ).fetchone()
+    read = connection.execute(f"SELECT count(*) FROM {judged}").fetchone()
     reasons = connection.execute(
-        "SELECT reason, count(*) FROM quarantine WHERE table_name = $table "
+        "SELECT reason, count(*) FROM refused WHERE table_name = $table "
         "GROUP BY reason ORDER BY reason",
         {"table": table.name},
     ).fetchall()
-    connection.execute("DROP TABLE judged")
-    read, kept = counts or (0, 0)
     found = dict(reasons)
-    return TableLoad(table.name, read + found.get("ragged_line", 0), kept, found)
+    rows = int(read[0]) if read else 0
+    return Judged(table, given, rows + found.get("ragged_line", 0), found, relation)

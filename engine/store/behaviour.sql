@@ -1,4 +1,4 @@
--- Behaviour data: the contract (canonical names), rebuilt by every load. All times are naive UTC.
+-- Behaviour data: the contract (canonical names), made anew or carried on by every load. All times are naive UTC.
 -- known_at: when the row could first be seen; it bounds every feature.
 CREATE OR REPLACE TABLE users (
     user_id VARCHAR NOT NULL, signed_up_at TIMESTAMP, name VARCHAR, email VARCHAR, phone VARCHAR,
@@ -38,8 +38,10 @@ CREATE OR REPLACE TABLE attribute_note (name VARCHAR NOT NULL, note VARCHAR NOT 
 CREATE OR REPLACE TABLE usual_charge (
     user_id VARCHAR NOT NULL, amount DOUBLE NOT NULL, days INTEGER NOT NULL
 );
+-- What was refused or noted by the loads that the present rows come from; load_id: which one.
 CREATE OR REPLACE TABLE quarantine (
-    table_name VARCHAR NOT NULL, reason VARCHAR NOT NULL, row_json VARCHAR NOT NULL
+    table_name VARCHAR NOT NULL, reason VARCHAR NOT NULL, row_json VARCHAR NOT NULL,
+    load_id INTEGER NOT NULL
 );
 -- Rows of a table by the day on which they happened; late: known more than a day afterwards.
 CREATE OR REPLACE TABLE daily_rows (
@@ -56,4 +58,9 @@ CREATE OR REPLACE TABLE load_run (
     loaded_at TIMESTAMP NOT NULL, as_of TIMESTAMP NOT NULL, first_at TIMESTAMP NOT NULL,
     mapping VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, currency VARCHAR NOT NULL,
     timezone VARCHAR NOT NULL, churn_rule VARCHAR NOT NULL, report VARCHAR NOT NULL
+);
+-- Every load, the newest last.
+CREATE OR REPLACE TABLE load_history (
+    load_id INTEGER NOT NULL, loaded_at TIMESTAMP NOT NULL, as_of TIMESTAMP NOT NULL,
+    mapping VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, report VARCHAR NOT NULL
 );

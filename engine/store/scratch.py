@@ -9,20 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PREFIX = ".scratch-"
+"""Of the names of scratch databases; the number of the process follows."""
+
 SOURCES_SUFFIX = ".sources"
 """Of the folder beside a scratch database where sources wait as text."""
 
 
 @contextmanager
-def scratch(beside: Path) -> Iterator[Path]:
+def scratch(beside: Path, name: str = "") -> Iterator[Path]:
     """The path of a database that does not exist yet, in the folder of `beside`.
 
-    It is removed at the end of the block. What a killed process left behind is removed at the next
-    call.
+    `name` tells it from another one of the same process. It is removed at the end of the block;
+    what a killed process left behind is removed at the next call.
     """
     folder = beside.resolve().parent
     _remove_strays(folder)
-    path = folder / f".scratch-{os.getpid()}-{beside.name}"
+    path = folder / f"{PREFIX}{os.getpid()}-{name}{beside.name}"
     _remove(path)
     try:
         yield path
@@ -38,10 +41,14 @@ def _remove(path: Path) -> None:
 
 
 def _remove_strays(folder: Path) -> None:
-    for file in folder.glob(".scratch-*"):
-        owner = re.match(r"\.scratch-(\d+)-", file.name)
-        if owner and file.suffix == ".duckdb" and not _alive(int(owner.group(1))):
-            _remove(file)
+    for stray in folder.glob(f"{PREFIX}*"):
+        owner = re.match(re.escape(PREFIX) + r"(\d+)-", stray.name)
+        if owner is None or _alive(int(owner.group(1))):
+            continue
+        if stray.is_dir():
+            shutil.rmtree(stray, ignore_errors=True)
+        else:
+            stray.unlink(missing_ok=True)
 
 
 def _alive(process_id: int) -> bool:

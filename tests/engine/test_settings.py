@@ -46,6 +46,10 @@ FIELDS = [
     ("workspace", "language", '"en"', "en"),
     ("workspace", "mapping", '"m.toml"', "m.toml"),
     ("workspace", "operator", '"ann"', "ann"),
+    ("data", "least_day_share", "0.3", 0.3),
+    ("data", "most_refused_share", "0.1", 0.1),
+    ("data", "most_users_lost_share", "0.05", 0.05),
+    ("data", "memory_limit_gb", "1.5", 1.5),
     ("training", "cutoffs", "3", 3),
     ("training", "cutoff_every_days", "30", 30),
     ("training", "test_cutoffs", "1", 1),
@@ -110,7 +114,7 @@ def test_an_unknown_section_names_line_and_nearest(tmp_path: Path) -> None:
         load_settings(tmp_path)
     assert str(raised.value) == (
         f"{path}, line 2: outreech is not known. "
-        "The keys here are workspace, training, risk, outreach. Did you mean 'outreach'?"
+        "The keys here are workspace, data, training, risk, outreach. Did you mean 'outreach'?"
     )
 
 

@@ -82,8 +82,14 @@ class Client:
 def everything(client: Client) -> list[list[Any]]:
     """All rows of the tables that tests fill, sorted."""
     return [
-        client.rows(f"SELECT * FROM {table} ORDER BY ALL")
-        for table in ("users", "events", "payments", "quarantine", "load_run")
+        client.rows(f"SELECT {columns} FROM {table} ORDER BY ALL")
+        for table, columns in (
+            ("users", "*"),
+            ("events", "*"),
+            ("payments", "*"),
+            ("quarantine", "* EXCLUDE (load_id)"),
+            ("load_run", "*"),
+        )
     ]
 
 
