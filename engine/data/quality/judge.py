@@ -240,17 +240,21 @@ def _quiet(figures: Figures, loaded: DataSummary) -> Iterable[QualityCheck]:
     for one in figures.hours:
         by_hour[_local_hour(one.hour, loaded)] += one.rows
     spans = [sum(by_hour[(start + n) % 24] for n in range(QUIET_SPAN_H)) for start in range(24)]
-    start = min(range(24), key=lambda hour: (spans[hour], hour))
+    start = min(range(24), key=lambda hour: (spans[hour], _from_night(hour)))
     share = _share(spans[start], sum(by_hour))
     if share < CLEAR_QUIET:
         yield rules.QUIET_HOURS.judge(
-            min((start - NIGHT_BEGINS_H) % 24, (NIGHT_BEGINS_H - start) % 24),
+            _from_night(start),
             spans[start],
             zone=loaded.timezone,
             start=start,
             stop=(start + QUIET_SPAN_H) % 24,
             share=f"{share:.1%}",
         )
+
+
+def _from_night(hour: int) -> int:
+    return min((hour - NIGHT_BEGINS_H) % 24, (NIGHT_BEGINS_H - hour) % 24)
 
 
 def _local_hour(hour: int, loaded: DataSummary) -> int:

@@ -1,0 +1,172 @@
+"""The rules: two limits each, sentences in two languages, and what does not apply is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.data.quality import rules
+from engine.data.quality.figures import Daily, Figures, Hour, UserCounts
+from engine.data.quality.judge import judge
+from engine.data.quality.report import QualityCheck
+from engine.timeline import ChurnRule
+from engine.types import DataSummary
+
+AS_OF = datetime(2026, 3, 2)  # a Monday: the last whole day is a Sunday
+RULE = ChurnRule("inactive", horizon_days=28, lead_days=7, active_within_days=28)
+LOADED = DataSummary(
+    100,
+    {"users": 100, "events": 20_000},
+    AS_OF - timedelta(days=200),
+    AS_OF,
+    AS_OF + timedelta(hours=2),
+    "CNY",
+    "Asia/Shanghai",
+    0,
+)
+NIGHT = tuple(Hour(hour, 50 if hour in range(17, 23) else 1_000, 3) for hour in range(24))
+"""UTC: the quiet six hours are 1 to 7 in Shanghai."""
+
+
+def daily(rows: list[int], late: int = 0) -> Daily:
+    return Daily(AS_OF.date() - timedelta(days=len(rows)), tuple(rows), late)
+
+
+GOOD = Figures(
+    daily={"events": daily([100] * 200)},
+    late_hours=(),
+    hours=NIGHT,
+    kinds={"search": 18_000, "mine": 300},
+    columns=(),
+    users=UserCounts(0, 0, 0, 0, 0),
+    currencies={},
+    user_step=1,
+    comparable=20_000,
+    repeated=0,
+    user_days=500,
+    long_days=0,
+    quarantine=(),
+)
+
+
+def checks(
+    figures: Figures, loaded: DataSummary = LOADED, rule: ChurnRule = RULE
+) -> dict[str, QualityCheck]:
+    return {one.code: one for one in judge(figures, loaded, (), rule, frozenset({"search"}))}
+
+
+def test_good_figures_pass_and_stand_in_the_order_of_the_rules() -> None:
+    found = checks(GOOD)
+    assert {one.state for one in found.values()} == {"fit"}
+    order = [rule.code for rule in rules.RULES]
+    assert list(found) == sorted(found, key=order.index)
+    assert "other_currency" not in found  # nothing was paid: nothing to say
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(rules.RULES))
+def test_worse_is_never_judged_better(one: float, two: float, rule: rules.Rule) -> None:
+    severity = ["fit", "look", "unfit"]
+    detail = dict.fromkeys(
+        ("step", "table", "names", "day", "delay", "days", "needed", "currency", "others", "zone",
+         "share"), "x"
+    ) | {"start": 1, "stop": 7}  # fmt: skip
+    low, high = (
+        severity.index(rule.judge(value, 1, **detail).state) for value in sorted((one, two))
+    )
+    assert low <= high
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.code)
+def test_limits_ascend_and_every_rule_says_what_to_do(rule: rules.Rule) -> None:
+    assert 0 <= rule.look <= rule.unfit
+    for words in (rule.sentence, rule.advice):
+        assert words.zh
+        assert words.en
+        assert words.zh != words.en
+
+
+def test_a_thin_day_is_beside_the_same_weekday_before() -> None:
+    weekly = [100, 100, 100, 100, 100, 60, 60] * 30
+    assert checks(replace(GOOD, daily={"events": daily(weekly)}))["fewer_rows"].state == "fit"
+    half = [*weekly[:-3], 45, *weekly[-2:]]
+    found = checks(replace(GOOD, daily={"events": daily(half)}))["fewer_rows"]
+    assert (found.state, found.count, round(found.value, 2)) == ("unfit", 45, 0.55)
+    assert "events 2026-02-27, 45 / 100" in found.words.en
+
+
+def test_a_day_that_is_not_over_is_not_compared() -> None:
+    rows = daily([*[100] * 199, 3])
+    inside = replace(LOADED, loaded_at=AS_OF - timedelta(hours=5))
+    assert checks(replace(GOOD, daily={"events": rows}))["fewer_rows"].state == "unfit"
+    assert checks(replace(GOOD, daily={"events": rows}), inside)["fewer_rows"].state == "fit"
+
+
+def test_twice_exported_days_are_seen() -> None:
+    found = checks(replace(GOOD, daily={"events": daily([*[100] * 199, 400])}))
+    assert found["more_rows"].state == "look"
+    assert found["more_rows"].value == pytest.approx(4)
+
+
+def test_a_table_that_stops_is_named() -> None:
+    stopped = daily([*[5] * 100, *[0] * 30])
+    rare = daily([*[5, 0, 0, 0, 0, 0, 0, 0] * 10, *[0] * 12])
+    found = checks(replace(GOOD, daily=GOOD.daily | {"payments": stopped, "messages": rare}))
+    assert found["stopped_tables"].count == 1
+    assert found["stopped_tables"].words.en.endswith(": 1: payments")
+
+
+@pytest.mark.parametrize(
+    ("zone", "state"),
+    [
+        ("Asia/Shanghai", "fit"),
+        ("Asia/Tokyo", "fit"),
+        ("UTC", "look"),
+        ("America/New_York", "look"),
+    ],
+)
+def test_a_night_in_the_middle_of_the_day_hints_at_the_zone(zone: str, state: str) -> None:
+    assert checks(GOOD, replace(LOADED, timezone=zone))["quiet_hours"].state == state
+
+
+def test_among_equally_quiet_hours_the_night_counts() -> None:
+    office = tuple(Hour(hour, 2_000, 3) for hour in range(1, 10))  # 9 to 18 in Shanghai
+    found = checks(replace(GOOD, hours=office))["quiet_hours"]
+    assert (found.state, found.value) == ("fit", 0)
+
+
+def test_without_a_night_or_a_clock_the_zone_is_not_judged() -> None:
+    even = tuple(Hour(hour, 1_000, 3) for hour in range(24))
+    dates = tuple(replace(hour, on_the_hour=hour.rows) for hour in NIGHT)
+    for hours in (even, dates, NIGHT[:1]):
+        assert "quiet_hours" not in checks(replace(GOOD, hours=hours))
+
+
+def test_late_facts_say_how_late() -> None:
+    late = replace(
+        GOOD,
+        daily={"events": daily([100] * 200, late=2_500)},
+        late_hours=((25, 1_000), (48, 1_000), (240, 500)),
+    )
+    found = checks(late)["late_facts"]
+    assert (found.state, found.count, found.value) == ("look", 2_500, 0.125)
+    assert "half of them by 2.0 days, 95 % within 10.0 days" in found.words.en
+
+
+def test_without_a_time_axis_nothing_is_said_about_days() -> None:
+    found = checks(replace(GOOD, daily={}, hours=(), kinds={}, comparable=0, user_days=0))
+    assert not set(found) & {
+        "longest_gap", "silent_at_end", "history", "late_facts", "users_without_facts",
+        "unknown_kinds", "quiet_hours",
+    }  # fmt: skip
+
+
+def test_amounts_in_two_currencies() -> None:
+    mixed = replace(GOOD, currencies={"CNY": 97, "U{0}S": 3})
+    found = checks(mixed)["other_currency"]
+    assert (found.state, found.count) == ("look", 3)
+    assert "U{0}S" in found.words.en
+    assert checks(replace(GOOD, currencies={"CNY": 9, "USD": 1}))["other_currency"].state == "unfit"
