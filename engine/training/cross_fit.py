@@ -48,6 +48,10 @@ TREES = (
 COUNTS = (25, 50, 75, 100, 150, 200, 300, 400)
 """Of trees that may be kept."""
 
+FEW_ROWS = 1_000
+MOST_FOR_FEW = 100
+"""Trees grown for fewer rows than `FEW_ROWS`: more only learn them by heart."""
+
 LOGISTIC_SHARES = (0.5, 0.25, 0.75, 0.0, 1.0)
 """Of logistic regression in the mix; at equal loss the first is taken."""
 
@@ -124,7 +128,12 @@ def cross_fit(
     started = clock()
     fold = fold_of(rows.frame.user_ids, config.folds)
     _check(rows.label, fold, config.folds)
-    chosen = replace(config, threads=config.threads or max(1, (os.cpu_count() or 2) - 1))
+    most = MOST_FOR_FEW if len(rows) < FEW_ROWS else max(config.counts)
+    chosen = replace(
+        config,
+        threads=config.threads or max(1, (os.cpu_count() or 2) - 1),
+        counts=tuple(dict.fromkeys(min(count, most) for count in config.counts)),
+    )
     with threadpool_limits(limits=chosen.threads):
         run = _Run(rows, fold, chosen, progress, should_stop)
         run.score_inside()

@@ -10,6 +10,8 @@ import pytest
 
 from engine.data.load import load
 from engine.data.mapping import read_mapping
+from engine.features.attributes.frames import labelled_users
+from engine.features.attributes.schema import learn_attributes, timeless
 from engine.store.lease import lease
 from engine.timeline import ChurnRule
 
@@ -26,7 +28,12 @@ def folder(name: str, file: str) -> Path:
 
 def test_each_example_names_a_file_beside_it_and_says_where_to_get_it() -> None:
     examples = sorted((ROOT / "docs" / "examples").glob("*/mapping.toml"))
-    assert [path.parent.name for path in examples] == ["cdnow", "online-retail-ii"]
+    assert [path.parent.name for path in examples] == [
+        "cdnow",
+        "iranian-churn",
+        "online-retail-ii",
+        "telco",
+    ]
     for path in examples:
         readme = (path.parent / "README.md").read_text("utf-8")
         for table in read_mapping(path).tables.values():
@@ -93,3 +100,40 @@ def test_online_retail_ii(tmp_path: Path) -> None:
     assert by_status == [("refunded", 7_894, True), ("succeeded", 36_857, True)]
     assert net == (16_343_651.02,)
     assert protocol == (4_313, 0.493)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("example", "place", "users", "left", "columns", "charged"),
+    [
+        ("telco", ("telco_ibm", "telco.csv.gz"), 7_043, 1_869, 38, 7_043),
+        # 3,150 rows, 300 of them copies; a customer value of 0 is no charge
+        ("iranian-churn", ("iranian_churn", "iranian_churn.csv.gz"), 2_850, 446, 13, 2_765),
+    ],
+)
+def test_tables_without_a_time_axis(
+    example: str,
+    place: tuple[str, str],
+    users: int,
+    left: int,
+    columns: int,
+    charged: int,
+    tmp_path: Path,
+) -> None:
+    mapping = ROOT / "docs" / "examples" / example / "mapping.toml"
+    report = load(mapping, tmp_path / "b.duckdb", now=NOW, data_dir=folder(*place))
+    assert {(t.table, t.kept, len(t.quarantined)) for t in report.tables} == {
+        ("users", users, 0),
+        ("user_sensitive", users, 0),
+        ("outcomes", users, 0),
+    }
+    with lease(tmp_path / "b.duckdb") as connection:
+        assert timeless(connection)
+        schema = learn_attributes(connection)
+        rows = labelled_users(connection, schema, report.as_of)
+        charges = connection.execute("SELECT count(*) FROM usual_charge").fetchone()
+    assert (len(rows), int(rows.label.sum())) == (users, left)
+    assert len(rows.frame.columns) == columns
+    assert charges == (charged,)
+    traits = {"gender", "SeniorCitizen", "Age", "Age Group"}
+    assert not traits & {attribute.name for attribute in schema}
