@@ -66,11 +66,14 @@ def lightgbm(seeds: Sequence[int]) -> Fit:
     return fit
 
 
-def catboost(trees: int) -> Fit:
-    """CatBoost with its defaults, one thread."""
+def catboost(trees: int, words: Sequence[slice]) -> Fit:
+    """CatBoost with its defaults, one thread; `words` are the columns that are levels of one word.
+
+    Levels are joined to one categorical column each, which CatBoost encodes by its own method.
+    """
 
     def fit(train: Floats, label: Floats, test: Floats) -> Floats:
-        from catboost import CatBoostClassifier
+        from catboost import CatBoostClassifier, Pool
 
         model: Any = CatBoostClassifier(
             iterations=trees,
@@ -79,7 +82,22 @@ def catboost(trees: int) -> Fit:
             verbose=False,
             allow_writing_files=False,
         )
-        model.fit(train, label)
-        return np.asarray(model.predict_proba(test)[:, 1])
+        columns = [_joined(rows, words) for rows in (train, test)]
+        places = list(range(columns[0].shape[1] - len(words), columns[0].shape[1]))
+        model.fit(Pool(columns[0], label, cat_features=places))
+        return np.asarray(model.predict_proba(Pool(columns[1], cat_features=places))[:, 1])
 
     return fit
+
+
+def _joined(values: Floats, words: Sequence[slice]) -> NDArray[np.object_]:
+    """(N, numbers + len(words)) the numbers, then the level of each word; -1: none is known."""
+    plain = np.ones(values.shape[1], dtype=np.bool_)
+    levels = []
+    for columns in words:
+        plain[columns] = False
+        block = np.nan_to_num(values[:, columns])
+        levels.append(np.where(block.any(axis=1), block.argmax(axis=1), -1))
+    return np.column_stack(
+        [values[:, plain].astype(object), *(one.astype(object) for one in levels)]
+    )

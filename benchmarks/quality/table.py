@@ -16,7 +16,7 @@ from benchmarks.quality.compare import Test, compare
 from benchmarks.quality.shop import EXAMPLES, LOADED_AT, SEED
 from engine.data.load import load
 from engine.features.attributes.frames import labelled_users
-from engine.features.attributes.schema import learn_attributes
+from engine.features.attributes.schema import Attribute, learn_attributes
 from engine.features.frame import LabelledFrame
 from engine.store.lease import lease
 from engine.training.cross_fit import CrossFitConfig, cross_fit
@@ -33,7 +33,7 @@ class Table:
 
 def measure_table(table: Table, quick: bool) -> list[Row]:
     """All figures of one table: every risk is by a model that has not seen the customer."""
-    rows = _rows(table)
+    schema, rows = _rows(table)
     # The aim is the figure of `retention train`, whatever the machine's number of threads.
     ours = cross_fit(rows, CrossFitConfig(seed=SEED, threads=1))
     mixes = ", ".join(f"{member.kind} {member.shares}" for member in ours.model.members)
@@ -42,7 +42,7 @@ def measure_table(table: Table, quick: bool) -> list[Row]:
     peers = {
         "logistic": logistic,
         "LightGBM": lightgbm(SEEDS[:1] if quick else SEEDS),
-        "CatBoost": catboost(100 if quick else 1_000),
+        "CatBoost": catboost(100 if quick else 1_000, _words(schema)),
     }
     rivals = {name: out_of_fold(values, label, ours.fold, fit) for name, fit in peers.items()}
     compared = Test(
@@ -55,7 +55,17 @@ def measure_table(table: Table, quick: bool) -> list[Row]:
     return compare(table.case, compared, positive="churned", seed=SEED, rounds=30 if quick else 400)
 
 
-def _rows(table: Table) -> LabelledFrame:
+def _words(schema: tuple[Attribute, ...]) -> list[slice]:
+    """The columns of each attribute that is a word."""
+    stops = np.cumsum([len(attribute.columns()) for attribute in schema])
+    return [
+        slice(int(stop) - len(attribute.columns()), int(stop))
+        for attribute, stop in zip(schema, stops, strict=True)
+        if attribute.kind == "words"
+    ]
+
+
+def _rows(table: Table) -> tuple[tuple[Attribute, ...], LabelledFrame]:
     source = data_file(table.case, table.file)
     with tempfile.TemporaryDirectory() as temporary:
         database = Path(temporary) / "behaviour.duckdb"
@@ -66,4 +76,5 @@ def _rows(table: Table) -> LabelledFrame:
             data_dir=source.parent,
         )
         with lease(database) as connection:
-            return labelled_users(connection, learn_attributes(connection), report.as_of)
+            schema = learn_attributes(connection)
+            return schema, labelled_users(connection, schema, report.as_of)
