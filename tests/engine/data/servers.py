@@ -87,7 +87,7 @@ def mariadb() -> Iterator[str]:
         )  # fmt: skip
         with subprocess.Popen(
             [server, "--no-defaults", f"--datadir={data}", f"--socket={socket}",
-             "--skip-networking", f"--pid-file={folder / 'pid'}"],
+             "--skip-networking", "--character-set-server=utf8mb4", f"--pid-file={folder / 'pid'}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, group=user,
             extra_groups=[] if user else None, cwd="/",
         ) as running:  # fmt: skip

@@ -30,7 +30,7 @@ from tests.engine.data.conftest import EVENTS, NOW, USERS, Client
 
 ASKED = os.environ.get("RETENTION_FUZZ_EXAMPLES")
 fuzz = settings(
-    max_examples=int(ASKED or 15),
+    max_examples=int(ASKED or 8),
     derandomize=ASKED is None,
     database=None,
     deadline=None,
