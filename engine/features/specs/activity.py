@@ -14,7 +14,7 @@ from engine.features.spec import (
 from engine.types import Words
 
 _GROUP = "fading_use"
-_WINDOWS = (3, 7, 14, 28, 60, 90)
+_WINDOWS = (7, 14, 28, 60, 90)
 """Days; 28 and not 30, because whole weeks hold equally many weekends."""
 
 
@@ -136,26 +136,11 @@ SPECS: tuple[FeatureSpec, ...] = (
         words("已 {value} 没有学习", "Nothing learned for {value}"),
         ("events:learning",),
     ),
-    FeatureSpec(
-        "days_since_warm_action",
-        _GROUP,
-        "recent_events",
-        days_since("min(age_s) FILTER (WHERE warm)"),
-        "days",
-        1,
-        True,
-        Words("距上次互动天数（近90天内）", "days since a note, favourite or share (of 90 days)"),
-        words(
-            "距上次收藏、笔记、分享或直播已 {value}",
-            "Time since the last note, favourite, share or live session: {value}",
-        ),
-        ("events:warm",),
-    ),
-    *(_active_days(days) for days in (*_WINDOWS, 180)),
+    *(_active_days(days) for days in (3, *_WINDOWS, 180)),
     *(_events(days) for days in _WINDOWS),
     *(_learning(days) for days in _WINDOWS),
     *(_minutes(days) for days in _WINDOWS),
-    *(_warm(days) for days in (7, 28, 90)),
+    *(_warm(days) for days in (28, 90)),
     FeatureSpec(
         "kinds_28d",
         _GROUP,

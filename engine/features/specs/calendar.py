@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, between, ratio, words
+from engine.features.spec import DAY_S, FeatureSpec, between, ratio, words
 from engine.types import Words
 
 _GROUP = "calendar"
@@ -50,7 +50,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "events_year_ago_28d",
         _GROUP,
         "known_events",
-        f"count(*) FILTER (WHERE {between(337, 365)})",
+        f"CASE WHEN max(age_s) > {365 * DAY_S} "
+        f"THEN count(*) FILTER (WHERE {between(337, 365)}) END",
         "count",
         -1,
         False,
@@ -60,13 +61,12 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Actions in the 28 days after this date a year ago: {value}",
         ),
         ("events:year",),
-        absent=0,
     ),
     FeatureSpec(
         "orders_year_ago_90d",
         _GROUP,
         "payment_days",
-        "count(*) FILTER (WHERE day >= 275 AND day < 365)",
+        "CASE WHEN max(day) >= 365 THEN count(*) FILTER (WHERE day >= 275 AND day < 365) END",
         "count",
         -1,
         False,
@@ -76,13 +76,15 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Days with a payment in the 90 days after this date a year ago: {value}",
         ),
         ("payments:year",),
-        absent=0,
     ),
     FeatureSpec(
         "base_orders_season",
         _GROUP,
         "peers",
-        ratio("sum(orders_year_ago_90d) OVER ()", "sum(orders_90d) OVER ()"),
+        ratio(
+            "sum(orders_year_ago_90d) OVER ()",
+            "sum(CASE WHEN orders_year_ago_90d IS NOT NULL THEN orders_90d END) OVER ()",
+        ),
         "ratio",
         -1,
         False,

@@ -33,7 +33,6 @@ def _failed(days: int) -> FeatureSpec:
 SPECS: tuple[FeatureSpec, ...] = (
     _failed(7),
     _failed(30),
-    _failed(90),
     _failed(180),
     FeatureSpec(
         "failed_share_180d",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, words
+from engine.features.spec import DAY_S, FeatureSpec, days_since, words
 from engine.types import Words
 
 _GROUP = "history"
@@ -72,43 +72,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("累计会员天数", "days of membership so far"),
         words("累计会员时长 {value}", "Membership so far, all terms together: {value}"),
         _TERMS,
-    ),
-    FeatureSpec(
-        "mean_term_days",
-        _GROUP,
-        _OVER,
-        ratio(ratio("CAST(sum(term_s) AS BIGINT)", "count(term_s)"), DAY_S),
-        "days",
-        -1,
-        False,
-        Words("平均会员期长", "mean length of a term"),
-        words("以往会员平均每期 {value}", "Mean length of a term so far: {value}"),
-        _TERMS,
-    ),
-    FeatureSpec(
-        "first_term_days",
-        _GROUP,
-        _OVER,
-        days_since("max(term_s) FILTER (WHERE away_s IS NULL)"),
-        "days",
-        -1,
-        False,
-        Words("首期会员时长", "length of the first term"),
-        words("第一期会员时长 {value}", "Length of the first term: {value}"),
-        _TERMS,
-    ),
-    FeatureSpec(
-        "plans",
-        _GROUP,
-        _OVER,
-        "count(DISTINCT plan)",
-        "count",
-        0,
-        False,
-        Words("用过的套餐数", "plans used so far"),
-        words("用过的套餐种数：{value}", "Different plans used so far: {value}"),
-        ("subscriptions:plan",),
-        absent=0,
     ),
     _count(
         "plan_changes",

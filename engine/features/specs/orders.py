@@ -103,7 +103,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         _PAID,
         absent=0,
     ),
-    *(_orders(days) for days in (30, 60, 90, 180, 365)),
+    *(_orders(days) for days in (30, 90, 180, 365)),
     FeatureSpec(
         "paid_months_12",
         _GROUP,
@@ -190,13 +190,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         "Longest gap between payments: {value}",
     ),
     _gap(
-        "shortest_payment_gap_days",
-        "min(gap_days)",
-        Words("最短付款间隔", "shortest gap between payments"),
-        "两次付款之间最短相隔 {value}",
-        "Shortest gap between payments: {value}",
-    ),
-    _gap(
         "last_payment_gap_days",
         "max(gap_days) FILTER (WHERE newest = 1)",
         Words("最近一次付款间隔", "gap before the last payment"),
@@ -224,13 +217,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("付款间隔与平时之比", "time since payment against own rhythm"),
         "平时间隔",
         "the usual gap",
-    ),
-    _silence(
-        "payment_silence_vs_long",
-        "long_payment_gap_days",
-        Words("付款间隔与较长间隔之比", "time since payment against a long gap"),
-        "自己较长间隔",
-        "a gap that is long for this user",
     ),
     _silence(
         "payment_silence_vs_longest",
@@ -286,18 +272,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("每次付款笔数", "items per order"),
         words("平均每个付款日付款 {value} 笔", "Payments on a day with any: {value}"),
-        ("payments:lines",),
-    ),
-    FeatureSpec(
-        "last_order_lines",
-        _GROUP,
-        _OVER,
-        "max(lines) FILTER (WHERE newest = 1)",
-        "count",
-        -1,
-        True,
-        Words("最近一次付款笔数", "items of the last order"),
-        words("最近一个付款日付款 {value} 笔", "Payments on the last day with any: {value}"),
         ("payments:lines",),
     ),
     FeatureSpec(

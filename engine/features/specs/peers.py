@@ -142,14 +142,4 @@ SPECS: tuple[FeatureSpec, ...] = (
         "who paid less in the last year",
         "payments",
     ),
-    _median(
-        "amount_vs_peers",
-        "price",
-        "mean_amount",
-        0,
-        Words("平均付款金额与同类之比", "mean amount against peers"),
-        "平均每次付款金额",
-        "The mean amount of a payment",
-        ("payments",),
-    ),
 )

@@ -71,24 +71,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         _RATED,
     ),
     FeatureSpec(
-        "mean_rating_180d",
-        _GROUP,
-        _OVER,
-        ratio(
-            ratio(
-                f"CAST(sum(rating_u) FILTER (WHERE {within(180)}) AS BIGINT)",
-                f"count(rating_u) FILTER (WHERE {within(180)})",
-            ),
-            1000,
-        ),
-        "rating",
-        -1,
-        True,
-        Words("近180天平均评分", "mean rating in 180 days"),
-        words("近 180 天平均评分：{value}", "Mean rating of the last 180 days: {value}"),
-        _RATED,
-    ),
-    FeatureSpec(
         "lowest_rating_180d",
         _GROUP,
         _OVER,
@@ -145,8 +127,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         absent=0,
     ),
     _said("review", 90, "评价", "reviews"),
-    _said("review", 365, "评价", "reviews"),
-    _said("comment", 28, "评论", "comments"),
     _said("comment", 90, "评论", "comments"),
     _since("review", "评价", "review"),
     _since("comment", "评论", "comment"),

@@ -180,13 +180,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         "the mean gap of 90 days",
     ),
     _silence(
-        "silence_vs_long",
-        "long_gap_days",
-        Words("沉默时长与较长间隔之比", "silence against a long gap"),
-        "自己较长间隔",
-        "a gap that is long for this user",
-    ),
-    _silence(
         "silence_vs_longest",
         "longest_gap_days",
         Words("沉默时长与最长间隔之比", "silence against longest gap"),
@@ -205,21 +198,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         words(
             "上一次来访之前的间隔是平时的 {value}",
             "The gap before the last visit against the usual one: {value}",
-        ),
-        ("events",),
-    ),
-    FeatureSpec(
-        "gap_unevenness",
-        _GROUP,
-        "user",
-        ratio("long_gap_days", "median_gap_days"),
-        "ratio",
-        0,
-        False,
-        Words("活动间隔的不均匀程度", "unevenness of visits"),
-        words(
-            "自己较长的间隔是平时间隔的 {value}",
-            "A long gap between visits against the usual one: {value}",
         ),
         ("events",),
     ),
@@ -267,7 +245,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         ("events",),
     ),
     _active_weeks(12),
-    _active_weeks(25),
     FeatureSpec(
         "weekend_share_90d",
         _GROUP,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import DAY_S, FeatureSpec, days_since, money, ratio, within, words
+from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, within, words
 from engine.types import Words
 
 _GROUP = "support_trouble"
@@ -128,21 +128,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         ("messages:ticket", "messages:resolved"),
     ),
     FeatureSpec(
-        "slowest_solve_days_180d",
-        _GROUP,
-        "known_messages",
-        days_since(f"max(solved_s) FILTER (WHERE {_TICKET} AND {within(180)})"),
-        "days",
-        1,
-        True,
-        Words("近180天最慢解决时长", "slowest solution in 180 days"),
-        words(
-            "近 180 天最慢的一张工单用了 {value} 解决",
-            "Slowest solution of a ticket in the last 180 days: {value}",
-        ),
-        ("messages:ticket", "messages:resolved"),
-    ),
-    FeatureSpec(
         "repeated_tickets_180d",
         _GROUP,
         "known_messages",
@@ -215,19 +200,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         _REFUNDS,
     ),
     FeatureSpec(
-        "refunded_amount_365d",
-        _GROUP,
-        "known_payments",
-        money(f"coalesce(sum(amount_u) FILTER (WHERE {_REFUND} AND {within(365)}), 0)"),
-        "money",
-        1,
-        True,
-        Words("近365天退款金额", "amount refunded in 365 days"),
-        words("近 365 天退款 {value}", "Refunded in the last 365 days: {value}"),
-        _REFUNDS,
-        absent=0,
-    ),
-    FeatureSpec(
         "paid_since_refund",
         _GROUP,
         "known_payments",
@@ -244,5 +216,4 @@ SPECS: tuple[FeatureSpec, ...] = (
     ),
     _failed_logins(7),
     _failed_logins(28),
-    _failed_logins(90),
 )

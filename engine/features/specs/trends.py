@@ -134,15 +134,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         "events:duration",
     ),
     _trend(
-        "warm_trend",
-        "warm_actions_28d * 90",
-        "warm_actions_90d * 28",
-        Words("互动次数变化", "trend of notes, favourites and shares"),
-        "最近 28 天的互动次数是近 90 天水平的 {value}",
-        "Notes, favourites and shares in the last 28 days against the last 90: {value}",
-        "events:warm",
-    ),
-    _trend(
         "intensity_trend",
         "events_28d * active_days_90d",
         "events_90d * active_days_28d",

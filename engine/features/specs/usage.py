@@ -36,7 +36,7 @@ def _usage(days: int) -> FeatureSpec:
 
 
 SPECS: tuple[FeatureSpec, ...] = (
-    *(_usage(days) for days in (7, 28, 90)),
+    *(_usage(days) for days in (28, 90)),
     FeatureSpec(
         "usage_trend",
         _GROUP,

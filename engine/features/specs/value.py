@@ -6,7 +6,6 @@ from engine.features.spec import (
     DAY_S,
     KINDS,
     FeatureSpec,
-    between,
     days_since,
     one_of,
     ratio,
@@ -127,7 +126,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         "count",
         1,
         True,
-        Words("近期中断的内容数", "contents left off"),
+        Words("近90天中断的内容数", "contents left off in 90 days"),
         words(
             "学到一半、已有 28 天以上没再打开的内容数（近 90 天）：{value}",
             "Contents of the last 90 days left unfinished for four weeks or more: {value}",
@@ -135,7 +134,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         _CONTENTS,
         absent=0,
     ),
-    _finished(7),
     _finished(28),
     _finished(90),
     FeatureSpec(
@@ -168,7 +166,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         ),
         ("events:finished",),
     ),
-    _progress(7),
     _progress(28),
     _progress(90),
     FeatureSpec(
@@ -285,21 +282,5 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Share of the contents bought that were never opened: {value}",
         ),
         ("payments:content", "events:content"),
-    ),
-    FeatureSpec(
-        "bought_unopened_90d",
-        _GROUP,
-        "bought_contents",
-        f"count(*) FILTER (WHERE NOT opened AND {between(7, 90)})",
-        "count",
-        1,
-        True,
-        Words("近90天已购未打开内容数", "bought in 90 days and not opened"),
-        words(
-            "近 90 天购买、一周后仍未打开的内容数：{value}",
-            "Contents bought in the last 90 days and not opened within a week: {value}",
-        ),
-        ("payments:content", "events:content"),
-        absent=0,
     ),
 )

@@ -16,8 +16,8 @@ from engine.timeline import ChurnRule
 Tables = Mapping[str, pd.DataFrame]
 
 CUTOFF = datetime(2026, 3, 1)
-FIRST = datetime(2025, 3, 1)
-DAYS = 480  # the world goes on after the cutoff
+FIRST = datetime(2025, 1, 15)
+DAYS = 525  # the world goes on after the cutoff
 KINDS = (
     "app_open",
     "lesson_started",
@@ -64,7 +64,7 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
     def ids(prefix: str, count: int) -> list[str]:
         return [f"{prefix}{n:06d}" for n in rng.permutation(count)]
 
-    events, payments, terms, messages, contents = users * 40, users * 5, users * 3, users * 3, 60
+    events, payments, terms, messages, contents = users * 40, users * 6, users * 3, users * 3, 60
     happened, paid, said, began = (moments(n) for n in (events, payments, messages, terms))
     length_days = rng.choice([30, 90, 365], terms)
     content_ids = np.array([f"c{n}" for n in range(contents)], dtype=object)
@@ -107,8 +107,11 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                 "occurred_at": paid,
                 "known_at": known(paid),
                 "amount": rng.lognormal(3, 1, payments),
-                "status": rng.choice(
-                    ["succeeded", "failed", "refunded"], payments, p=[0.8, 0.1, 0.1]
+                "status": np.where(
+                    (paid > np.datetime64(CUTOFF) - np.timedelta64(6, "D"))
+                    & (rng.random(payments) < 0.5),
+                    "failed",  # bad days just before the cutoff
+                    rng.choice(["succeeded", "failed", "refunded"], payments, p=[0.8, 0.1, 0.1]),
                 ),
                 "product": rng.choice(np.append(content_ids, ["monthly", "annual"]), payments),
                 "coupon_code": rng.choice(
