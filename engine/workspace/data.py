@@ -75,7 +75,7 @@ class Data:
 
         known = {kind for kinds in KINDS.values() for kind in kinds}
         with self._loaded() as connection:
-            report = check(connection, known_kinds=known)
+            report = check(connection, known_kinds=known, limits=self._settings.data)
             return replace(report, features=_groups(available(connection)))
 
     def write_report(self, report: QualityReport, language: Language, path: Path | None) -> Path:

@@ -72,7 +72,7 @@ def test_the_json_has_stable_keys_and_adds_up(
     found = facts(folder, capsys)
     assert set(found) == {
         "summary", "verdict", "words", "checks", "tables", "columns", "quarantined", "quarantine",
-        "currencies", "unknown_kinds", "features",
+        "unknown_kinds", "features",
     }  # fmt: skip
     assert found["verdict"] == "fit"
     for item in found["checks"]:

@@ -246,7 +246,7 @@ QUALITY = QualityReport(
         rules.LONGEST_GAP.judge(1, 1, table="events"),
         rules.FEWER_ROWS.judge(0.12, 68, day=Words("", "")),
         rules.WITHOUT_EMAIL.judge(0.2, 60),
-        rules.OTHER_CURRENCY.judge(0.0, 0, currency="CNY", others=Words("", "")),
+        rules.OTHER_CURRENCY.judge(0.0, 0, currency="CNY"),
     ),
     tables=(
         TableQuality("users", USERS, USERS, 0, 3),
@@ -267,7 +267,6 @@ QUALITY = QualityReport(
                         Words("邮箱格式不对，已置空，用户保留", "the e-mail address is malformed"),
                         ()),
     ),
-    currencies={"CNY": 1_900},
     unknown_kinds={"app_open": 12_000},
     features=(FeatureGroup("price", Words("价格顾虑", "Price"), 3, 5, ("payments:coupon",)),),
 )  # fmt: skip

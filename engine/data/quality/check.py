@@ -14,6 +14,7 @@ from engine.data.quality.judge import judge, put_aside, unknown_kinds
 from engine.data.quality.report import STATES, QualityCheck, QualityReport, State, TableQuality
 from engine.data.quality.rules import VERDICTS
 from engine.data.summary import churn_rule, last_report, nothing_loaded, summary
+from engine.settings import DataSettings
 from engine.types import DataSummary, TableLoad, Words
 
 EXAMPLES = 5
@@ -24,11 +25,15 @@ SHOWN_KINDS = 50
 
 
 def check(
-    connection: duckdb.DuckDBPyConnection, *, known_kinds: Set[str] = frozenset()
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    known_kinds: Set[str] = frozenset(),
+    limits: DataSettings | None = None,
 ) -> QualityReport:
     """The report on what is loaded; `DataError` when nothing has been loaded.
 
-    `known_kinds` are the kinds of events that features read by name.
+    `known_kinds` are the kinds of events that features read by name; `limits` those of a load,
+    where the report asks the same question.
     """
     loaded = summary(connection)
     if loaded is None:
@@ -36,7 +41,14 @@ def check(
     figures = measure(connection, loaded, examples=EXAMPLES)
     tables = last_report(connection).tables
     kinds = frozenset(known_kinds)
-    checks = judge(figures, loaded, tables, churn_rule(connection), kinds)
+    checks = judge(
+        figures,
+        loaded,
+        tables,
+        rule=churn_rule(connection),
+        known_kinds=kinds,
+        limits=limits or DataSettings(),
+    )
     verdict = _worst(checks)
     return QualityReport(
         summary=loaded,
@@ -47,7 +59,6 @@ def check(
         columns=figures.columns,
         quarantined=_by_table(figures),
         quarantine=figures.quarantine,
-        currencies=figures.currencies,
         unknown_kinds=dict(islice(unknown_kinds(figures, kinds).items(), SHOWN_KINDS)),
     )
 

@@ -28,7 +28,7 @@ READ_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "users": ("signed_up_at", "name", "email", "locale", "city", "channel",
               "marketing_consent", "personalisation_allowed"),
     "events": ("kind", "content_id", "duration_s", "value", "device"),
-    "payments": ("amount", "currency", "status", "product", "coupon_code"),
+    "payments": ("amount", "status", "product", "coupon_code"),
     "subscriptions": ("plan", "ends_at", "cancelled_at", "auto_renew", "price", "trial",
                       "paused_at", "resumes_at"),
     "contents": ("title", "topic", "author", "format", "minutes", "price", "published_at"),
@@ -99,7 +99,6 @@ class Figures:
     kinds: Mapping[str, int]  # of events, most frequent first
     columns: tuple[ColumnQuality, ...]
     users: UserCounts
-    currencies: Mapping[str, int]
     user_step: int  # repeats and long days are measured on one user in so many
     comparable: int  # sampled facts that carry a time of day
     repeated: int  # of them, those that say again what another says
@@ -121,7 +120,11 @@ def measure(
         daily=daily,
         late_hours=tuple(_rows(connection, "late")) if any(d.late for d in daily.values()) else (),
         hours=tuple(Hour(*row) for row in _rows(connection, "hours")),
-        kinds=_counts(connection, "events", "kind"),
+        kinds=dict(
+            connection.execute(
+                "SELECT kind, count(*) FROM events GROUP BY kind ORDER BY count(*) DESC, kind"
+            ).fetchall()
+        ),
         columns=tuple(
             column
             for table, names in READ_COLUMNS.items()
@@ -129,7 +132,6 @@ def measure(
             for column in _columns(connection, table, names, loaded.rows[table])
         ),
         users=UserCounts(*_rows(connection, "users")[0]),
-        currencies=_counts(connection, "payments", "currency"),
         user_step=step["step"],
         comparable=comparable,
         repeated=repeated,
@@ -153,21 +155,11 @@ def _rows(
     return connection.execute(text, dict(parameters or {})).fetchall()
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> dict[str, int]:
-    """Value -> rows, most frequent first."""
-    return dict(
-        connection.execute(
-            f"SELECT {column}, count(*) FROM {table} WHERE {column} IS NOT NULL "
-            f"GROUP BY {column} ORDER BY count(*) DESC, {column}"
-        ).fetchall()
-    )
-
-
 def _daily(connection: duckdb.DuckDBPyConnection, loaded: DataSummary) -> dict[str, Daily]:
     counted = connection.execute("SELECT table_name, day, rows, late FROM daily_rows").fetchall()
     end = loaded.as_of.date()
     by_table: dict[str, dict[date, tuple[int, int]]] = {}
-    for table, day, rows, late in counted or _rows(connection, "daily"):
+    for table, day, rows, late in counted:
         if day < end:  # a subscription may be sold ahead
             by_table.setdefault(table, {})[day] = (rows, late)
     found = {}

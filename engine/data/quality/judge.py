@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import sqrt
 from statistics import median
 from zoneinfo import ZoneInfo
 
 from engine.data.checks import REASONS
 from engine.data.contract import RULE_TABLE
+from engine.data.guard import LEAST_EXPECTED, WEEKS
 from engine.data.quality import rules
 from engine.data.quality.figures import NUMBERS, Daily, Figures
 from engine.data.quality.report import QualityCheck
+from engine.settings import DataSettings
 from engine.timeline import ChurnRule, history
 from engine.types import DataSummary, TableLoad, Words
 
 RECENT_DAYS = 7
-WEEKS_BEFORE = 4
-FEWEST_ROWS = 50
-"""On a usual day: below it, half or double is chance."""
+CHANCE = 3
+"""Standard deviations of a count (its square root) within which a day is an ordinary one."""
 
 QUIET_SPAN_H = 6
 CLEAR_QUIET = 0.125
@@ -38,14 +40,17 @@ def judge(
     figures: Figures,
     loaded: DataSummary,
     tables: Sequence[TableLoad],
+    *,
     rule: ChurnRule,
     known_kinds: frozenset[str],
+    limits: DataSettings,
 ) -> tuple[QualityCheck, ...]:
     """Every check that applies to these data, in the order of `rules.RULES`."""
     checks = [
-        *_rows(tables, loaded),
+        *_rows(tables, loaded, limits),
         *_facts(figures),
         *_days(figures, loaded, rule),
+        *_recent_days(figures, loaded, limits),
         *_users(figures, loaded),
         *_values(figures, loaded),
         *_events(figures, loaded, known_kinds),
@@ -62,18 +67,23 @@ def put_aside(table: TableLoad) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _rows(tables: Sequence[TableLoad], loaded: DataSummary) -> Iterable[QualityCheck]:
+def _rows(
+    tables: Sequence[TableLoad], loaded: DataSummary, limits: DataSettings
+) -> Iterable[QualityCheck]:
     read = sum(table.read for table in tables)
     refused = sum(put_aside(table)[0] for table in tables)
-    yield rules.REFUSED_ROWS.judge(_share(refused, read), refused)
+    yield rules.REFUSED_ROWS.within(limits.most_refused_share).judge(_share(refused, read), refused)
     owned = [table for table in tables if table.table not in ("users", "contents")]
+    payments = [table for table in tables if table.table == "payments"]
     for one, reason, those in (
         (rules.ORPHANS, "orphan_user", owned),
         (rules.DUPLICATE_KEYS, "duplicate_key", tables),
+        (rules.OTHER_CURRENCY, "other_currency", payments),
     ):
         if those:
             count = sum(table.quarantined.get(reason, 0) for table in those)
-            yield one.judge(_share(count, sum(table.read for table in those)), count)
+            share = _share(count, sum(table.read for table in those))
+            yield one.judge(share, count, currency=loaded.currency)
 
 
 def _facts(figures: Figures) -> Iterable[QualityCheck]:
@@ -104,15 +114,27 @@ def _days(figures: Figures, loaded: DataSummary, rule: ChurnRule) -> Iterable[Qu
         yield rules.SHORT_HISTORY.judge(max(0, needed - have), have, days=have, needed=needed)
     stopped = [table for table, days in figures.daily.items() if table != name and _stopped(days)]
     yield rules.STOPPED_TABLES.judge(len(stopped), len(stopped), names=_named(stopped))
-    recent = [day for table, days in figures.daily.items() for day in _recent(table, days, loaded)]
-    if recent:
-        poorest = min(recent, key=lambda day: day.ratio)
-        richest = max(recent, key=lambda day: day.ratio)
-        yield _judge_words(rules.FEWER_ROWS, max(0.0, 1 - poorest.ratio), poorest)
-        yield _judge_words(rules.MORE_ROWS, richest.ratio, richest)
     facts = sum(sum(days.rows) for days in figures.daily.values())
     late = sum(days.late for days in figures.daily.values())
     yield rules.LATE_FACTS.judge(_share(late, facts), late, delay=_delay(figures.late_hours))
+
+
+def _recent_days(
+    figures: Figures, loaded: DataSummary, limits: DataSettings
+) -> Iterable[QualityCheck]:
+    """The last days of every table beside the same weekday before."""
+    days = [day for table, days in figures.daily.items() for day in _recent(table, days, loaded)]
+    if not days:
+        return
+    poorest = min(days, key=lambda day: day.ratio)
+    richest = max(days, key=lambda day: day.ratio)
+    fewer = rules.FEWER_ROWS.within(1 - limits.least_day_share)
+    for rule, value, day in (
+        (fewer, max(0.0, 1 - poorest.ratio), poorest),
+        (rules.MORE_ROWS, richest.ratio, richest),
+    ):
+        told = f"{day.table} {day.day:%Y-%m-%d}, {day.rows:,} / {day.usual:,.0f}"
+        yield rule.judge(value, day.rows, day=_after_colon(told))
 
 
 def _stopped(days: Daily) -> bool:
@@ -131,25 +153,19 @@ class _Day:
 
     @property
     def ratio(self) -> float:
-        return self.rows / self.usual
+        """Rows of the usual number; a difference that chance could make is none."""
+        by_chance = CHANCE * sqrt(self.usual)
+        return self.rows / self.usual if abs(self.rows - self.usual) > by_chance else 1.0
 
 
 def _recent(table: str, days: Daily, loaded: DataSummary) -> Iterable[_Day]:
     # A day that was not over when the data were loaded has no rows to compare yet.
     whole = len(days.rows) - (loaded.loaded_at < loaded.as_of)
-    for place in range(max(7 * WEEKS_BEFORE, whole - RECENT_DAYS), whole):
-        before = [days.rows[place - 7 * week] for week in range(1, WEEKS_BEFORE + 1)]
+    for place in range(max(7 * WEEKS, whole - RECENT_DAYS), whole):
+        before = [days.rows[place - 7 * week] for week in range(1, WEEKS + 1)]
         usual = median(before)
-        if usual >= FEWEST_ROWS:
+        if usual >= LEAST_EXPECTED:
             yield _Day(table, days.first_day + timedelta(days=place), days.rows[place], usual)
-
-
-def _judge_words(rule: rules.Rule, value: float, day: _Day) -> QualityCheck:
-    return rule.judge(
-        value,
-        day.rows,
-        day=_after_colon(f"{day.table} {day.day:%Y-%m-%d}, {day.rows:,} / {day.usual:,.0f}"),
-    )
 
 
 def _delay(late_hours: Sequence[tuple[int, int]]) -> Words:
@@ -189,15 +205,6 @@ def _users(figures: Figures, loaded: DataSummary) -> Iterable[QualityCheck]:
 
 
 def _values(figures: Figures, loaded: DataSummary) -> Iterable[QualityCheck]:
-    if figures.currencies:
-        others = [code for code in figures.currencies if code != loaded.currency]
-        count = sum(figures.currencies[code] for code in others)
-        yield rules.OTHER_CURRENCY.judge(
-            _share(count, sum(figures.currencies.values())),
-            count,
-            currency=loaded.currency,
-            others=_named(others),
-        )
     numbers = [one for one in figures.columns if one.column in NUMBERS.get(one.table, ())]
     present = sum(loaded.rows[one.table] - one.missing for one in numbers)
     if present:

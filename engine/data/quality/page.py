@@ -54,7 +54,6 @@ _TEXTS: Mapping[str, Words] = {
     "outliers": Words("离群值", "Outliers"),
     "above": Words("界限", "Above"),
     "yes": Words("是", "yes"),
-    "currencies": Words("币种", "Currencies"),
     "kinds": Words("只计作活跃的事件种类", "Kinds of events that count as activity only"),
     "kinds_why": Words(
         "没有特征按名读取它们。若其中有学习、完成、搜索、收藏一类的行为，请在映射里翻译。",

@@ -96,7 +96,6 @@ class QualityReport:
     columns: tuple[ColumnQuality, ...]
     quarantined: Mapping[str, Mapping[str, int]]  # table -> reason -> rows
     quarantine: tuple[QuarantineGroup, ...]  # the same with examples, most frequent first
-    currencies: Mapping[str, int]  # code -> payments
     unknown_kinds: Mapping[str, int]  # the most frequent that no feature reads by name -> events
     features: tuple[FeatureGroup, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
 
@@ -26,6 +26,10 @@ class Rule:
     unfit: float
     sentence: Words
     advice: Words
+
+    def within(self, unfit: float) -> Rule:
+        """The rule with another limit, beyond which the data are unfit."""
+        return replace(self, look=min(self.look, unfit), unfit=unfit)
 
     def judge(self, value: float, count: int, **detail: object) -> QualityCheck:
         """The check: its state, and the sentence filled with what was found."""
@@ -59,7 +63,7 @@ REFUSED_ROWS = Rule(
     "refused_rows",
     "share",
     0.02,
-    0.2,
+    0.5,
     Words(
         "{count} 行未通过检查，占读入的 {value}（上限 {limit}）",
         "Rows that did not pass: {count}, {value} of those read (limit {limit})",
@@ -290,12 +294,12 @@ OTHER_CURRENCY = Rule(
     0,
     0.05,
     Words(
-        "{count} 笔付款的币种不是 {currency}，占 {value}{others}",
-        "Payments not in {currency}: {count}, {value}{others}",
+        "{count} 笔付款的币种不是 {currency} 且没有汇率，占 {value}，已拒收",
+        "Payments not in {currency} and without a rate, refused: {count}, {value}",
     ),
     Words(
-        "金额会直接相加：在映射里换算成同一币种，或用 where 去掉",
-        "Amounts are summed as they are: convert them in the mapping, or leave them out by `where`",
+        "在映射的 [currencies] 里给出汇率，或用 where 去掉这些付款",
+        "Give a rate in [currencies] of the mapping, or leave these payments out by `where`",
     ),
 )
 OUTLIERS = Rule(

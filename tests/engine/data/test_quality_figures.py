@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.contract import behaviour_sql
+from engine.data.contract import behaviour_sql, contract
+from engine.data.digests import count_anew
 from engine.data.quality.figures import Daily, Figures, measure
 from engine.types import DataSummary
 
@@ -42,7 +43,7 @@ def events(seed: int = 3) -> list[EVENT]:
 
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: list[EVENT]) -> DataSummary:
-    connection.execute("DELETE FROM users; DELETE FROM events")
+    connection.execute("DELETE FROM users; DELETE FROM events; DELETE FROM daily_rows")
     connection.executemany(
         "INSERT INTO users (user_id, email) VALUES (?, ?)",
         [(f"u{n}", f"u{n % 4}@example.com") for n in range(7)],
@@ -52,6 +53,7 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: list[EVENT]) -> DataSummar
         "VALUES (?, ?, ?, ?, ?, ?)",
         rows,
     )
+    count_anew(connection, contract()["events"])
     tables = ("users", "events", "payments", "subscriptions", "contents", "messages")
     counts = dict.fromkeys(tables, 0) | {"users": 7, "events": len(rows)}
     return DataSummary(7, counts, rows[0][2], AS_OF, AS_OF, "CNY", "Asia/Shanghai", 0)
@@ -110,6 +112,7 @@ def test_dates_without_a_clock_are_not_called_repeats(
 
 def test_counted_days_are_taken_from_the_load(connection: duckdb.DuckDBPyConnection) -> None:
     loaded = fill(connection, events())
+    connection.execute("DELETE FROM daily_rows")
     connection.execute("INSERT INTO daily_rows VALUES ('events', DATE '2026-02-20', 7, 2)")
     own = measure(connection, loaded, examples=5).daily["events"]
     assert (own.first_day, own.rows, own.late) == (date(2026, 2, 20), (7, *[0] * 8), 2)

@@ -13,8 +13,9 @@ from engine.data.quality import rules
 from engine.data.quality.figures import Daily, Figures, Hour, UserCounts
 from engine.data.quality.judge import judge
 from engine.data.quality.report import QualityCheck
+from engine.settings import DataSettings
 from engine.timeline import ChurnRule
-from engine.types import DataSummary
+from engine.types import DataSummary, TableLoad
 
 AS_OF = datetime(2026, 3, 2)  # a Monday: the last whole day is a Sunday
 RULE = ChurnRule("inactive", horizon_days=28, lead_days=7, active_within_days=28)
@@ -28,6 +29,7 @@ LOADED = DataSummary(
     "Asia/Shanghai",
     0,
 )
+LIMITS = DataSettings()
 NIGHT = tuple(Hour(hour, 50 if hour in range(17, 23) else 1_000, 3) for hour in range(24))
 """UTC: the quiet six hours are 1 to 7 in Shanghai."""
 
@@ -43,7 +45,6 @@ GOOD = Figures(
     kinds={"search": 18_000, "mine": 300},
     columns=(),
     users=UserCounts(0, 0, 0, 0, 0),
-    currencies={},
     user_step=1,
     comparable=20_000,
     repeated=0,
@@ -54,9 +55,15 @@ GOOD = Figures(
 
 
 def checks(
-    figures: Figures, loaded: DataSummary = LOADED, rule: ChurnRule = RULE
+    figures: Figures,
+    loaded: DataSummary = LOADED,
+    tables: tuple[TableLoad, ...] = (),
+    limits: DataSettings = LIMITS,
 ) -> dict[str, QualityCheck]:
-    return {one.code: one for one in judge(figures, loaded, (), rule, frozenset({"search"}))}
+    judged = judge(
+        figures, loaded, tables, rule=RULE, known_kinds=frozenset({"search"}), limits=limits
+    )
+    return {one.code: one for one in judged}
 
 
 def test_good_figures_pass_and_stand_in_the_order_of_the_rules() -> None:
@@ -164,9 +171,28 @@ def test_without_a_time_axis_nothing_is_said_about_days() -> None:
     }  # fmt: skip
 
 
-def test_amounts_in_two_currencies() -> None:
-    mixed = replace(GOOD, currencies={"CNY": 97, "U{0}S": 3})
-    found = checks(mixed)["other_currency"]
-    assert (found.state, found.count) == ("look", 3)
-    assert "U{0}S" in found.words.en
-    assert checks(replace(GOOD, currencies={"CNY": 9, "USD": 1}))["other_currency"].state == "unfit"
+def test_shares_of_the_last_load_are_judged() -> None:
+    payments = TableLoad("payments", 100, 94, {"other_currency": 3, "orphan_user": 3}, refused=6)
+    users = TableLoad("users", 100, 100, {"bad_email": 50})
+    found = checks(GOOD, tables=(users, payments))
+    assert (found["refused_rows"].count, found["refused_rows"].value) == (6, 0.03)
+    assert (found["other_currency"].state, found["other_currency"].count) == ("look", 3)
+    assert (found["orphans"].state, found["orphans"].value) == ("look", 0.03)
+    assert found["duplicate_keys"].count == 0
+
+
+def test_the_limits_of_a_load_are_those_of_the_report() -> None:
+    payments = TableLoad("payments", 100, 94, {"orphan_user": 6}, refused=6)
+    thin = replace(GOOD, daily={"events": daily([*[100] * 199, 60])})
+    usual = checks(thin, tables=(payments,))
+    assert (usual["fewer_rows"].state, usual["refused_rows"].state) == ("look", "look")
+    strict = DataSettings(least_day_share=0.9, most_refused_share=0.05)
+    found = checks(thin, tables=(payments,), limits=strict)
+    assert (found["fewer_rows"].state, found["refused_rows"].state) == ("unfit", "unfit")
+    assert found["fewer_rows"].limit == pytest.approx(0.1)
+
+
+def test_what_chance_could_make_is_no_thin_day() -> None:
+    assert (
+        checks(replace(GOOD, daily={"events": daily([*[30] * 199, 18])}))["fewer_rows"].value == 0
+    )
