@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from engine.features.available import available
 from engine.features.catalogue import SPECS, FeatureSpec, available_specs, specs_named
-from engine.features.compile import compile_features, fingerprint
-from engine.features.fetch import chunks
+from engine.features.compile import compile_features, feature_query, fingerprint
 from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.features.labels import eligible_sql, labels, parameters
+from engine.features.run import feature_chunks
 from engine.features.sequences import newest_sql, pull_activity
 from engine.timeline import ChurnRule
 
@@ -110,7 +110,8 @@ def _features(
     specs: Sequence[FeatureSpec],
     facts: frozenset[str],
 ) -> FeatureFrame:
-    sql = compile_features(specs, facts, population=eligible_sql(rule))
+    query = feature_query(specs, facts, population=eligible_sql(rule))
+    bound = parameters(query.text(), rule, cutoff)
     names = [spec.name for spec in specs]
     users: list[NDArray[np.object_]] = []
     segments: list[NDArray[np.object_]] = []
@@ -118,7 +119,7 @@ def _features(
     # Pages that no row reaches are never touched, so room for every user costs nothing.
     (most,) = connection.execute("SELECT count(*) FROM users").fetchone() or (0,)
     values = np.empty((most, len(specs)), dtype=np.float32)
-    for chunk in chunks(connection, sql, parameters(sql, rule, cutoff), rows=CHUNK_ROWS):
+    for chunk in feature_chunks(connection, query, bound, rows=CHUNK_ROWS):
         users.append(chunk["user_id"])
         segments.append(chunk["segment"])
         for place, name in enumerate(names):

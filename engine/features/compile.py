@@ -8,16 +8,80 @@ can move a bit of the result.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from engine.features.spec import FeatureSpec
-from engine.features.views import ONE_ROW_PER_USER, reads, views, with_needed
+from engine.features.views import ONE_ROW_PER_USER, PASSES, reads, views, with_needed
 
 USER = "user"
 """`FeatureSpec.over` of a feature computed from other features of the same row."""
 
 PEERS = "peers"
 """`FeatureSpec.over` of a feature that compares the row with all rows of its segment."""
+
+BLOCK = "features_of_"
+"""Before a view's name: the part that holds its features, one row per user."""
+
+JOINED = "joined"
+"""The part in which every block stands beside the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureQuery:
+    """The statements of one feature table: each reads loaded tables and earlier ones by name."""
+
+    parts: Mapping[str, str]  # name -> SELECT, in an order in which each reads earlier ones
+    result: str  # the SELECT of user_id, segment and the features over the last of the parts
+
+    def text(self) -> str:
+        """The one statement that an analyst reads and another engine runs."""
+        return _with(self.parts, f"{self.result}\nORDER BY user_id")
+
+    def statement(self, name: str, kept: Set[str]) -> str:
+        """The SELECT of the part `name` where the parts `kept` are tables already."""
+        return _with(self._inlined(self.parts[name], kept), self.parts[name])
+
+    def result_over(self, kept: Mapping[str, str]) -> str:
+        """The whole SELECT where `kept` (name -> SELECT) takes the place of parts."""
+        parts = {**kept, **self._inlined(self.result, kept.keys())}
+        return _with(parts, f"{self.result}\nORDER BY user_id")
+
+    def read_by(self, sql: str, kept: Set[str]) -> set[str]:
+        """Those of the parts `kept` that `sql` reads, itself or through parts that are not kept."""
+        texts = [sql, *self._inlined(sql, kept).values()]
+        return {name for text in texts for name in reads(text) & kept}
+
+    def tables(self) -> tuple[str, ...]:
+        """The parts to keep as tables when memory counts, in order.
+
+        A part that two others read is computed once, and so is each block of features: one
+        grouping is in memory at a time. Passes over raw events are cheaper than a copy of them.
+        """
+        readers = Counter(
+            name for sql in self.parts.values() for name in reads(sql) & self.parts.keys()
+        )
+        return tuple(
+            name
+            for name in self.parts
+            if name == "population"
+            or name.startswith(BLOCK)
+            or (readers[name] > 1 and name not in PASSES and name != JOINED)
+        )
+
+    def _inlined(self, sql: str, kept: Set[str]) -> dict[str, str]:
+        """The parts that `sql` needs besides `kept`, in order."""
+        needed: set[str] = set()
+        found = reads(sql) & self.parts.keys() - kept
+        while found:
+            needed |= found
+            found = (
+                {name for part in found for name in reads(self.parts[part]) & self.parts.keys()}
+                - kept
+                - needed
+            )
+        return {name: text for name, text in self.parts.items() if name in needed}
 
 
 def compile_features(
@@ -28,24 +92,28 @@ def compile_features(
     `population` is a SELECT of user_id (default: everyone who had signed up); the parameters of
     the text are `$cutoff` and whatever `population` binds. `facts` decide what a segment is.
     """
+    return feature_query(specs, facts, population=population).text()
+
+
+def feature_query(
+    specs: Sequence[FeatureSpec], facts: Set[str], *, population: str | None = None
+) -> FeatureQuery:
+    """What `compile_features` says, part by part, for `engine.features.run`."""
     everything = _with_ingredients(specs)
     aggregated: dict[str, list[FeatureSpec]] = {}
     for spec in everything:
         if spec.over not in (USER, PEERS):
             aggregated.setdefault(spec.over, []).append(spec)
     compared = [spec for spec in everything if spec.over == PEERS]
+    combined = [spec for spec in everything if spec.over in (USER, PEERS)]
+    exact: set[str] = set().union(*(reads(spec.expression) for spec in combined))
     segment_view, segment = _segment(facts)
     needed = [*aggregated, segment_view] if segment_view else list(aggregated)
-    parts = [
-        f"{name} AS (\n{sql}\n)"
-        for name, sql in with_needed(needed, population or views()["population"]).items()
-    ]
-    parts += [
-        f"features_of_{view} AS (\n{_aggregate(view, found)}\n)"
-        for view, found in aggregated.items()
-    ]
+    parts = with_needed(needed, population or views()["population"])
+    for view, found in aggregated.items():
+        parts[f"{BLOCK}{view}"] = _aggregate(view, found, exact)
     if segment_view:
-        parts.append(f"segments AS (\n{segment}\n)")
+        parts["segments"] = segment
     segmented = bool(segment_view)
     if compared:
         # A window carries every column of its rows: it gets those that it compares and no more.
@@ -55,20 +123,16 @@ def compile_features(
             for view, found in aggregated.items()
         }
         narrow = {view: found for view, found in narrow.items() if found}
-        parts.append(f"peers AS (\n{_join(narrow, segmented=segmented)}\n)")
-        parts.append(f"features_of_{PEERS} AS (\n{_aggregate(PEERS, compared)}\n)")
+        parts[PEERS] = _join(narrow, segmented=segmented)
+        parts[f"{BLOCK}{PEERS}"] = _aggregate(PEERS, compared, exact)
         aggregated[PEERS] = compared
-    parts.append(f"joined AS (\n{_join(aggregated, segmented=segmented)}\n)")
+    parts[JOINED] = _join(aggregated, segmented=segmented)
     columns = ",\n".join(
         f"    CAST({spec.expression if spec.over == USER else spec.name} AS REAL) AS {spec.name}"
         for spec in specs
     )
-    return (
-        "WITH "
-        + ",\n".join(parts)
-        + f"\nSELECT\n    user_id,\n    segment{',' if specs else ''}\n{columns}\n"
-        + "FROM joined\nORDER BY user_id"
-    )
+    result = f"SELECT\n    user_id,\n    segment{',' if specs else ''}\n{columns}\nFROM {JOINED}"
+    return FeatureQuery(parts, result)
 
 
 def fingerprint(*texts: str) -> str:
@@ -89,8 +153,14 @@ def _with_ingredients(specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
     return list(chosen.values())
 
 
-def _aggregate(view: str, specs: Sequence[FeatureSpec]) -> str:
-    columns = ",\n".join(f"    {spec.expression} AS {spec.name}" for spec in specs)
+def _aggregate(view: str, specs: Sequence[FeatureSpec], exact: Set[str]) -> str:
+    """Of a view; what no other feature is made of (`exact`) is narrowed to REAL at once."""
+    columns = ",\n".join(
+        f"    {spec.expression} AS {spec.name}"
+        if spec.name in exact
+        else f"    CAST({spec.expression} AS REAL) AS {spec.name}"
+        for spec in specs
+    )
     group = "" if view in ONE_ROW_PER_USER or view == PEERS else "\nGROUP BY user_id"
     return f"SELECT\n    user_id,\n{columns}\nFROM {view}{group}"
 
@@ -102,7 +172,7 @@ def _join(aggregated: dict[str, list[FeatureSpec]], *, segmented: bool) -> str:
     )
     joins = []
     for view, specs in aggregated.items():
-        block = f"features_of_{view}"
+        block = f"{BLOCK}{view}"
         joins.append(f"LEFT JOIN {block} ON {block}.user_id = population.user_id")
         for spec in specs:
             value = f"{block}.{spec.name}"
@@ -130,3 +200,11 @@ def _segment(facts: Set[str]) -> tuple[str, str]:
             "FROM payment_days GROUP BY user_id"
         )
     return "", ""
+
+
+def _with(parts: Mapping[str, str], sql: str) -> str:
+    if not parts:
+        return sql
+    return (
+        "WITH " + ",\n".join(f"{name} AS (\n{text}\n)" for name, text in parts.items()) + "\n" + sql
+    )
