@@ -125,8 +125,9 @@ class _Table(Section):
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
+            "a".encode(encoding or "utf-8")  # some codecs are of no text: hex, zip
             return codecs.lookup(encoding).name if encoding else ""
-        except LookupError as error:
+        except (LookupError, ValueError) as error:
             raise ValueError("no such encoding; for instance utf-8, gb18030, utf-16") from error
 
 

@@ -51,7 +51,10 @@ def files_of(source: Source, name: str) -> list[str]:
     """
     wanted = source.folder / name
     if "\0" not in name:
-        files = sorted(file for file in glob.glob(str(wanted)) if Path(file).is_file())
+        if wanted.is_file():
+            return [str(wanted)]  # whatever its name holds: "sales [2026].csv" is no pattern
+        pattern = Path(glob.escape(str(source.folder))) / name
+        files = sorted(file for file in glob.glob(str(pattern)) if Path(file).is_file())
         if files:
             return files
     near = nearest(wanted.name, _names(wanted.parent)) if "\0" not in name else None

@@ -170,3 +170,11 @@ def test_the_contract_is_that_of_the_sql_file() -> None:
             "INTEGER",
             "BOOLEAN",
         }
+
+
+def test_an_encoding_is_named_as_python_names_it(tmp_path: Path) -> None:
+    said = GOOD.replace('source = "p.csv"', 'source = "p.csv"\nencoding = "GBK"')
+    assert read_mapping(write(tmp_path, said)).tables["payments"].encoding == "gbk"
+    for wrong in ("klingon", "hex", "a\\u0000"):
+        with pytest.raises(UsageError, match="no such encoding; for instance utf-8"):
+            read_mapping(write(tmp_path, said.replace("GBK", wrong)))

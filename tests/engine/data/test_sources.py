@@ -75,6 +75,15 @@ def test_a_quote_in_the_name_is_only_a_letter(tmp_path: Path) -> None:
     assert read(tmp_path, "it's.duckdb", 't"x') == [("1", "y")]
 
 
+def test_brackets_in_a_name_are_no_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "old [1]"
+    folder.mkdir()
+    for name in ("sales [2026].csv", "sales_1.csv"):
+        (folder / name).write_text("id,name\n1,x\n")
+        assert read(folder, name) == [("1", "x")]
+    assert read(folder, "sales_*.csv") == [("1", "x")]
+
+
 def test_a_glob_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     for number in (2, 1, 3):
         (tmp_path / f"log_{number}.csv").write_text(f"id,name\n{number},n\n")
