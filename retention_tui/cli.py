@@ -103,6 +103,7 @@ for command in (
     quality.check,
     data.refresh,
     labels.labels,
+    labels.prove,
     models.train,
     models.models,
     models.promote,

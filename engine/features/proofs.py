@@ -2,14 +2,18 @@
 
 A look into the future hides well in SQL and shows only as a model that is too good. So it is not
 argued, it is tried: every row that was unknown at the cutoff, and everything that a known row
-learnt later, is first removed and then replaced at random; the frames must be identical.
+learnt later, is first removed and then replaced at random; the frames must be identical. Nor may
+facts that arrive late, other names of users, another order of rows or the session's time zone
+show; and a row that arrives in time must, or these proofs would prove nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -28,15 +32,25 @@ if TYPE_CHECKING:
     import duckdb
 
 
-FUTURES = ("future_removed", "future_corrupted")
+FUTURES = ("future_removed", "future_corrupted", "late_arrivals")
 """Files in `engine/features/futures`: each shadows the loaded tables with another future."""
+
+
+PROOFS = (*FUTURES, "arrived_in_time", "permuted", "session_time_zone", "training_equals_scoring")
+"""In the order in which `prove` tries them."""
+
+OTHER_TIME_ZONE = "Pacific/Apia"
+"""Half a day from UTC and with daylight saving in the records: far from any cutoff's midnight."""
+
+NOTHING_MOVED = "nothing_moved"
+"""The difference that the control reports: the rows it added changed no frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """One attempt to make the future show; `differences` names what moved."""
 
-    name: str  # future_removed, future_corrupted, training_equals_scoring
+    name: str  # one of `PROOFS`
     differences: tuple[str, ...]
 
     @property
@@ -50,12 +64,26 @@ def prove(
     cutoff: datetime,
     *,
     rng: np.random.Generator,
+    progress: Callable[[str, float], None] = lambda name, done: None,
 ) -> tuple[Proof, ...]:
-    """Every proof at one cutoff; the loaded tables are shadowed meanwhile, never changed."""
-    return (
-        *prove_past(connection, rule, cutoff, FUTURES, rng=rng),
-        prove_parity(connection, rule, cutoff),
-    )
+    """Every proof at one cutoff; the loaded tables are shadowed meanwhile, never changed.
+
+    `progress` is told the name of each of `PROOFS` before it is tried, and the share done.
+    """
+    truth = _frame(connection, rule, cutoff)
+    tries: dict[str, Callable[[], Proof]] = {
+        name: functools.partial(_unmoved, connection, rule, cutoff, name, truth, rng)
+        for name in FUTURES
+    }
+    tries["arrived_in_time"] = lambda: prove_control(connection, rule, cutoff, truth, rng=rng)
+    tries["permuted"] = lambda: prove_permuted(connection, rule, cutoff, truth, rng=rng)
+    tries["session_time_zone"] = lambda: prove_time_zone(connection, rule, cutoff, truth)
+    tries["training_equals_scoring"] = lambda: prove_parity(connection, rule, cutoff)
+    proofs = []
+    for done, name in enumerate(PROOFS):
+        progress(name, done / len(PROOFS))
+        proofs.append(tries[name]())
+    return tuple(proofs)
 
 
 def prove_past(
@@ -67,18 +95,53 @@ def prove_past(
     rng: np.random.Generator,
 ) -> tuple[Proof, ...]:
     """Frames under other futures (names of `FUTURES`) against the frame as loaded."""
-    facts = available(connection)
-    specs = available_specs(facts)
+    truth = _frame(connection, rule, cutoff)
+    return tuple(_unmoved(connection, rule, cutoff, name, truth, rng) for name in futures)
 
-    def frame() -> FeatureFrame:
-        return frame_at(connection, rule, cutoff, specs, facts)
 
-    truth = frame()
-    proofs = []
-    for name in futures:
-        with _another_future(connection, name, cutoff, salt=str(rng.integers(2**62))):
-            proofs.append(Proof(name, differences(truth, frame())))
-    return tuple(proofs)
+def prove_control(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    truth: FeatureFrame,
+    *,
+    rng: np.random.Generator,
+) -> Proof:
+    """The rows of `late_arrivals`, known in time: something must move, or they prove nothing."""
+    with _another_world(connection, "late_arrivals", cutoff, rng, in_time=True):
+        moved = differences(truth, _frame(connection, rule, cutoff))
+    return Proof("arrived_in_time", () if moved else (NOTHING_MOVED,))
+
+
+def prove_permuted(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    truth: FeatureFrame,
+    *,
+    rng: np.random.Generator,
+) -> Proof:
+    """Users under other names and rows in another order: each user keeps his row, bit for bit."""
+    with _another_world(connection, "permuted", cutoff, rng) as salt:
+        other = _frame(connection, rule, cutoff)
+    renamed = [_digest(user + salt) for user in truth.user_ids]
+    back = np.argsort(np.array(renamed, dtype=str), kind="stable")
+    expected = replace(truth.take(back), user_ids=np.array(sorted(renamed), dtype=object))
+    return Proof("permuted", differences(expected, other))
+
+
+def prove_time_zone(
+    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime, truth: FeatureFrame
+) -> Proof:
+    """The session in another time zone: times are UTC and are never read in the session's own."""
+    row = connection.execute("SELECT current_setting('TimeZone')").fetchone()
+    assert row is not None  # a setting has a value
+    connection.execute(f"SET TimeZone = '{OTHER_TIME_ZONE}'")
+    try:
+        other = _frame(connection, rule, cutoff)
+    finally:
+        connection.execute("SET TimeZone = '" + str(row[0]).replace("'", "''") + "'")
+    return Proof("session_time_zone", differences(truth, other))
 
 
 def prove_parity(connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime) -> Proof:
@@ -137,11 +200,47 @@ def _decoded(
     return decoded
 
 
+def _digest(text: str) -> str:
+    """What the database's md5 makes of `text`."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _frame(
+    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime
+) -> FeatureFrame:
+    facts = available(connection)
+    return frame_at(connection, rule, cutoff, available_specs(facts), facts)
+
+
+def _unmoved(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    future: str,
+    truth: FeatureFrame,
+    rng: np.random.Generator,
+) -> Proof:
+    facts = available(connection)
+    specs = available_specs(facts)
+    with _another_world(connection, future, cutoff, rng):
+        # What the loaded data can fill is asked before: a future may take the last row of a kind.
+        return Proof(future, differences(truth, frame_at(connection, rule, cutoff, specs, facts)))
+
+
 @contextmanager
-def _another_future(
-    connection: duckdb.DuckDBPyConnection, name: str, cutoff: datetime, *, salt: str
-) -> Iterator[None]:
-    """Temporary tables of the same names stand before the loaded ones for the length of a block."""
+def _another_world(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    cutoff: datetime,
+    rng: np.random.Generator,
+    *,
+    in_time: bool = False,
+) -> Iterator[str]:
+    """Temporary tables of the same names stand before the loaded ones for the length of a block.
+
+    Gives the salt that all chance of the file `name` is drawn with.
+    """
+    salt = str(rng.integers(2**62))
     folder = resources.files("engine.features") / "futures"
     text = without_comments((folder / f"{name}.sql").read_text("utf-8"))
     statements = [statement for statement in text.split(";") if statement.strip()]
@@ -152,10 +251,10 @@ def _another_future(
         for statement in statements:
             table = statement.split("CREATE TEMP TABLE ")[1].split()[0]
             tables.append(table)
-            values = {"cutoff": cutoff, "salt": salt}
+            values = {"cutoff": cutoff, "salt": salt, "in_time": in_time}
             used = {key: value for key, value in values.items() if f"${key}" in statement}
             connection.execute(statement.replace("loaded.", f"{loaded}."), used)
-        yield
+        yield salt
     finally:
         for table in tables:
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
         LabelReport,
         LabelVariant,
     )
+    from engine.features.proving import ProofLine
+
+SHOWN_COLUMNS = 8
 
 Days = Annotated[list[int] | None, typer.Option(min=0, max=3650, metavar="DAYS")]
 
@@ -48,6 +52,56 @@ def labels(
         session.emit(report)
     else:
         show_labels(session, report)
+
+
+def prove(
+    context: typer.Context,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(metavar="T", help="The cutoff; default: the newest test cutoff"),
+    ] = None,
+    users: Annotated[int, typer.Option(min=1, help="Look at no more users than these")] = 5_000,
+) -> None:
+    """Try on your own data that no future reaches a feature; exit status 1 when one does."""
+    session: Session = context.obj
+
+    def narrate(name: str, done: float) -> None:
+        print(f"{done:4.0%}  {name}", file=sys.stderr)
+
+    report = session.workspace.labels.prove(as_of=as_of, users=users, progress=narrate)
+    if session.as_json:
+        session.emit(report)
+    else:
+        session.table(
+            ("proof", "result", "meaning"),
+            (
+                (
+                    one.name,
+                    session.t("passed") if one.passed else session.t("failed"),
+                    one.words.pick(session.language),
+                )
+                for one in report.proofs
+            ),
+        )
+        for one in report.proofs:
+            if not one.passed:
+                session.say("{proof} moved: {columns}", proof=one.name, columns=moved(one))
+        session.say(
+            "At {cutoff:%Y-%m-%d}: {eligible} eligible users, among {drawn} of {loaded}",
+            cutoff=report.cutoff,
+            eligible=report.users,
+            drawn=report.drawn,
+            loaded=report.loaded,
+        )
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def moved(proof: ProofLine) -> str:
+    """The first columns that moved, and how many more."""
+    shown = ", ".join(proof.differences[:SHOWN_COLUMNS])
+    more = len(proof.differences) - SHOWN_COLUMNS
+    return f"{shown} +{more}" if more > 0 else shown
 
 
 def show_labels(session: Session, report: LabelReport) -> None:

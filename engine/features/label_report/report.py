@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.errors import DataError
+from engine.features.attributes.schema import timeless
 from engine.features.label_report.count import count_labels, total
 from engine.features.label_report.types import CutoffLabels, LabelReport, Phase
 from engine.features.label_report.variants import (
@@ -21,6 +22,7 @@ from engine.features.label_report.words import rule_words
 from engine.features.labels import given_cutoffs
 from engine.settings import TrainingSettings
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
+from engine.types import DataSummary
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,28 +42,18 @@ def label_report(
     loaded = summary(connection)
     if loaded is None:
         raise nothing_loaded()
+    if timeless(connection):
+        raise no_cutoff()
     rule = churn_rule(connection)
     end = min(as_of or loaded.as_of, loaded.as_of)
-    given = given_cutoffs(connection) if rule.kind == "label" else ()
-
-    def plan_of(asked: ChurnRule) -> CutoffPlan:
-        return plan_cutoffs(
-            asked,
-            first_at=loaded.first_at,
-            as_of=end,
-            cutoffs=training.cutoffs,
-            every_days=training.cutoff_every_days,
-            test_cutoffs=training.test_cutoffs,
-            given=given,
-        )
 
     def training_cutoffs(asked: ChurnRule) -> int:
         try:
-            return len(plan_of(asked).train)
+            return len(training_plan(connection, loaded, training, asked, end).train)
         except DataError:
             return 0
 
-    plan = plan_of(rule)
+    plan = training_plan(connection, loaded, training, rule, end)
     cutoffs = tuple(
         CutoffLabels(cutoff, phase, count_labels(connection, rule, cutoff, as_of=end))
         for phase, moments in _phases(plan)
@@ -89,6 +81,34 @@ def label_report(
         ),
         verdict="good" if found[0].code == "good" else "look",
         findings=found,
+    )
+
+
+def no_cutoff() -> DataError:
+    """A table of one row a customer has labels of its owner, and no past to hold them against."""
+    return DataError(
+        "no_time_axis",
+        "The loaded table has no time axis: its labels are given, and there is no cutoff",
+        next_step="Go on with `retention train`, which cross-fits such a table",
+    )
+
+
+def training_plan(
+    connection: duckdb.DuckDBPyConnection,
+    loaded: DataSummary,
+    training: TrainingSettings,
+    rule: ChurnRule,
+    end: datetime,
+) -> CutoffPlan:
+    """The cutoffs that a training run under `rule` would use, with data that end at `end`."""
+    return plan_cutoffs(
+        rule,
+        first_at=loaded.first_at,
+        as_of=end,
+        cutoffs=training.cutoffs,
+        every_days=training.cutoff_every_days,
+        test_cutoffs=training.test_cutoffs,
+        given=given_cutoffs(connection) if rule.kind == "label" else (),
     )
 
 

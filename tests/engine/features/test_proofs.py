@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -10,24 +11,68 @@ import pytest
 
 from engine.features import views as views_module
 from engine.features.build import build_frame
-from engine.features.proofs import FUTURES, prove, prove_past
+from engine.features.labels import eligible
+from engine.features.proofs import FUTURES, NOTHING_MOVED, PROOFS, prove, prove_past
+from engine.features.proving import PROOF_WORDS, prove_loaded
+from engine.store.lease import lease
 from engine.timeline import ChurnRule, RuleKind
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("kind", "days_later"),
-    [("inactive", -120), ("inactive", 0), ("inactive", 40), ("no_payment", 0), ("lapsed", 0)],
-)
-def test_no_future_reaches_a_feature_a_segment_or_a_sequence(
+@pytest.mark.parametrize(("kind", "days_later"), [("no_payment", -60), ("lapsed", 40)])
+def test_every_proof_holds(
     connection: duckdb.DuckDBPyConnection, cutoff: datetime, kind: RuleKind, days_later: int
 ) -> None:
     rule = ChurnRule(kind, horizon_days=28, lead_days=7, active_within_days=60, grace_days=3)
     moment = cutoff + timedelta(days=days_later)
-    assert len(build_frame(connection, rule, moment)) > 20
-    for proof in prove(connection, rule, moment, rng=np.random.default_rng(days_later + 200)):
-        assert proof.differences == (), proof.name
+    assert len(eligible(connection, rule, moment)) > 20
+    told: list[str] = []
+    proofs = prove(
+        connection,
+        rule,
+        moment,
+        rng=np.random.default_rng(days_later + 200),
+        progress=lambda name, done: told.append(name),
+    )
+    assert [(proof.name, proof.differences) for proof in proofs] == [(name, ()) for name in PROOFS]
+    assert tuple(told) == PROOFS
+    assert connection.execute("SELECT current_setting('TimeZone')").fetchone() is not None
+
+
+def test_a_control_without_effect_fails(
+    open_world: Callable[..., duckdb.DuckDBPyConnection],
+    tables: Mapping[str, pd.DataFrame],
+    cutoff: datetime,
+) -> None:
+    """Where no fact is read at all, every proof would pass: the control says so."""
+    connection = open_world({"users": tables["users"]})
+    rule = ChurnRule("label", horizon_days=28)
+    proofs = prove(connection, rule, cutoff, rng=np.random.default_rng(1))
+    failed = {proof.name: proof.differences for proof in proofs if not proof.passed}
+    assert failed == {"arrived_in_time": (NOTHING_MOVED,)}
+
+
+def test_own_data_are_proved_on_a_sample_that_leaves_no_trace(
+    tables: Mapping[str, pd.DataFrame],
+    open_world: Callable[..., duckdb.DuckDBPyConnection],
+    inactive: ChurnRule,
+    cutoff: datetime,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "behaviour.duckdb"
+    world = open_world(tables)
+    world.execute(f"ATTACH '{file}' AS stored")
+    world.execute("COPY FROM DATABASE memory TO stored")
+    world.close()
+    with lease(file) as connection:  # read-only, as the command opens it
+        report = prove_loaded(connection, inactive, cutoff, users=60, seed=3)
+        assert (report.drawn, report.loaded, report.passed) == (60, 200, True)
+        assert 0 < report.users < 60
+        assert [line.name for line in report.proofs] == list(PROOFS) == list(PROOF_WORDS)
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (200,)
+        databases = connection.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+        assert ("proving_sample",) not in databases
 
 
 def test_the_proof_leaves_the_loaded_tables_alone(
