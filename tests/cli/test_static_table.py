@@ -81,6 +81,19 @@ def test_what_a_table_without_time_cannot_do_is_said(
         assert said in capsys.readouterr().err
 
 
+def test_a_column_that_holds_the_answer_stops_the_training(
+    static_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = static_table / "mapping.toml"
+    text = mapping.read_text("utf-8")
+    mapping.write_text(text.replace('"always"]', '"gone"]'), "utf-8")
+    workspace = tmp_path / "workspace"
+    command(capsys, workspace, "load", str(mapping))
+    assert run(["train", "--workspace", str(workspace), "--lang", "en"]) == 1
+    assert "gone (AUC 1.000)" in capsys.readouterr().err
+    assert command(capsys, workspace, "models") == []
+
+
 def test_loading_makes_no_workspace_of_a_folder_in_use(
     static_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
