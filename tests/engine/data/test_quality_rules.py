@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -196,3 +199,22 @@ def test_what_chance_could_make_is_no_thin_day() -> None:
     assert (
         checks(replace(GOOD, daily={"events": daily([*[30] * 199, 18])}))["fewer_rows"].value == 0
     )
+
+
+def test_the_guide_tells_every_rule_with_its_limits() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "data.md").read_text("utf-8")
+    table = guide.split("## Is the data good?")[1].split("\n## ")[0]
+    rows = {
+        code: [cell.strip() for cell in line.split("|")]
+        for line in table.splitlines()
+        for code in re.findall(r"`(\w+)`", line.split("|")[1] if line.startswith("| `") else "")
+    }
+    assert set(rows) == {rule.code for rule in rules.RULES}
+    for rule in rules.RULES:
+        told = float(re.findall(r"[\d.]+", rows[rule.code][3])[0])
+        assert told == pytest.approx(rule.look * (100 if "%" in rows[rule.code][3] else 1))
+        if rows[rule.code][4] and "`" not in rows[rule.code][4]:
+            told = float(re.findall(r"[\d.]+", rows[rule.code][4])[0])
+            assert told == pytest.approx(rule.unfit * (100 if "%" in rows[rule.code][4] else 1))
+        else:
+            assert rule.unfit in (0.5, inf)
