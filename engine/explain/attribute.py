@@ -23,10 +23,14 @@ from engine.features.frame import FeatureFrame
 from engine.models.base import SingleModel, check_columns, finite
 from engine.models.blend import RiskModel
 from engine.models.logistic import LogisticModel
+from engine.models.panel import EVERYONE
 from engine.models.trees import TreeModel
 
 if TYPE_CHECKING:
     from engine.models.nets.churn_net import ChurnNet
+
+NET = "churn_net"
+"""The kind of component that reads sequences; its module is imported only with one."""
 
 SEQUENCE = "sequence"
 """The group of what a net reads in the order and timing of events; it has no column."""
@@ -59,6 +63,7 @@ class Attribution:
 class _Peers:
     """What one segment's users are compared with."""
 
+    name: str  # of the segment; EVERYONE for all segments that the panel does not know
     values: NDArray[np.float32]  # (B, D)
     pooled: NDArray[np.float32]  # (B, H)
     median: NDArray[np.float32]  # (D,) of all retained users of the segment
@@ -73,8 +78,15 @@ class _Parts:
     baseline: float
 
 
-_Explainer = Callable[[NDArray[np.int64], FeatureFrame, _Peers], _Parts]
-"""(rows, the frame of these rows, peers) -> parts."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One component's view of a frame of N rows."""
+
+    log_odds: Floats  # (N,)
+    parts: Callable[[NDArray[np.int64], _Peers], _Parts]  # of these rows against peers
+
+
+_Explainer = Callable[[FeatureFrame], _Reading]
 
 
 def attribute(
@@ -97,45 +109,86 @@ def attribute(
 
     Raises `ModelError` for a column without a group and for a frame with other columns.
     """
-    check_columns(model.kind, model.columns, frame.columns)
-    for column in model.columns:
-        if column not in groups:
-            raise ModelError(
-                "no_group",
-                f"The column {column!r} of the model is in no group of features",
-                why="A reason needs a group and words from the feature catalogue",
-                next_step="Train a model on the present features",
+    return Attributor(model, groups, directions=directions, panel_size=panel_size).of(frame)
+
+
+class Attributor:
+    """`attribute` for one frame after another: what they share is worked out once.
+
+    A row's attribution does not depend on the rows beside it.
+    """
+
+    def __init__(
+        self,
+        model: RiskModel,
+        groups: Mapping[str, str],
+        *,
+        directions: Mapping[str, int] | None = None,
+        panel_size: int = PANEL_SIZE,
+    ) -> None:
+        for column in model.columns:
+            if column not in groups:
+                raise ModelError(
+                    "no_group",
+                    f"The column {column!r} of the model is in no group of features",
+                    why="A reason needs a group and words from the feature catalogue",
+                    next_step="Train a model on the present features",
+                )
+        usual = directions or {}
+        order = [*sorted({groups[column] for column in model.columns}), SEQUENCE]
+        self._model = model
+        self._panel_size = panel_size
+        self._group_of = np.array([order.index(groups[column]) for column in model.columns])
+        self._direction = np.array([usual.get(column, 0) for column in model.columns], np.int64)
+        self._explainers = _explainers(model, self._group_of, len(order))
+        self._peers: dict[str, _Peers] = {}
+        read = np.zeros(len(order), dtype=np.bool_)
+        for component in model.components:
+            read[self._group_of[_columns_read(component)]] = True
+            read[-1] |= component.kind == NET
+        self._read = read  # (G,) groups that any component looks at
+        self._groups = tuple(name for name, kept in zip(order, read, strict=True) if kept)
+
+    def of(self, frame: FeatureFrame) -> Attribution:
+        """The attribution of every row. Raises `ModelError` for a frame with other columns."""
+        model = self._model
+        check_columns(model.kind, model.columns, frame.columns)
+        readings = [explain(frame) for explain in self._explainers]
+        shape = (len(frame), len(self._read))
+        contributions, baseline = np.zeros(shape), np.zeros(len(frame))
+        leading = np.full(shape, -1, dtype=np.int64)
+        scale, shift = model.calibration.scale, model.calibration.shift
+        segments = frame.segments.astype(str)
+        for segment in np.unique(segments):
+            rows = np.flatnonzero(segments == segment)
+            peers = self._peers_of(str(segment))
+            parts = [reading.parts(rows, peers) for reading in readings]
+            contributions[rows] = scale * model.mixed([part.groups for part in parts])
+            baseline[rows] = scale * model.mixed([part.baseline for part in parts]) + shift
+            columns = model.mixed([part.columns for part in parts])
+            above = finite(frame.values[rows]) - peers.median
+            leading[rows] = _leading(
+                columns, contributions[rows], self._group_of, above, self._direction
             )
-    order = [*sorted({groups[column] for column in model.columns}), SEQUENCE]
-    group_of = np.array([order.index(groups[column]) for column in model.columns])
-    usual = directions or {}
-    direction = np.array([usual.get(column, 0) for column in model.columns], dtype=np.int64)
-    explainers = _explainers(model, frame, group_of, len(order))
-    shape = (len(frame), len(order))
-    contributions, baseline = np.zeros(shape), np.zeros(len(frame))
-    leading = np.full(shape, -1, dtype=np.int64)
-    scale, shift = model.calibration.scale, model.calibration.shift
-    segments = frame.segments.astype(str)
-    for segment in np.unique(segments):
-        rows = np.flatnonzero(segments == segment)
-        peers = _peers(model, segment, panel_size)
-        parts = [explain(rows, frame.take(rows), peers) for explain in explainers]
-        contributions[rows] = scale * model.mixed([part.groups for part in parts])
-        baseline[rows] = scale * model.mixed([part.baseline for part in parts]) + shift
-        columns = model.mixed([part.columns for part in parts])
-        above = finite(frame.values[rows]) - peers.median
-        leading[rows] = _leading(columns, contributions[rows], group_of, above, direction)
-    log_odds = model.predict(frame).log_odds
-    has_net = any(component.kind == "churn_net" for component in model.components)
-    used = np.append(np.any(contributions[:, :-1] != 0, axis=0), has_net)
-    return Attribution(
-        groups=tuple(name for name, kept in zip(order, used, strict=True) if kept),
-        contributions=contributions[:, used],
-        log_odds=log_odds,
-        baseline_log_odds=baseline,
-        remainder=log_odds - baseline - contributions[:, used].sum(axis=1),
-        leading=leading[:, used],
-    )
+        log_odds = model.calibration.apply(model.mixed([reading.log_odds for reading in readings]))
+        contributions = contributions[:, self._read]
+        return Attribution(
+            groups=self._groups,
+            contributions=contributions,
+            log_odds=log_odds,
+            baseline_log_odds=baseline,
+            remainder=log_odds - baseline - contributions.sum(axis=1),
+            leading=leading[:, self._read],
+        )
+
+    def _peers_of(self, segment: str) -> _Peers:
+        panel = self._model.panel
+        name = segment if segment in panel.median_segments else EVERYONE
+        if name not in self._peers:
+            rows = panel_rows(self._model, name, self._panel_size)
+            median = panel.medians[panel.position_of(name)]
+            self._peers[name] = _Peers(name, panel.values[rows], panel.pooled[rows], median)
+        return self._peers[name]
 
 
 def panel_rows(model: RiskModel, segment: str, size: int) -> NDArray[np.int64]:
@@ -151,11 +204,6 @@ def panel_rows(model: RiskModel, segment: str, size: int) -> NDArray[np.int64]:
     if rows.size > size:
         rows = rows[np.linspace(0, rows.size - 1, size).round().astype(int)]
     return rows
-
-
-def _peers(model: RiskModel, segment: str, size: int) -> _Peers:
-    panel, rows = model.panel, panel_rows(model, segment, size)
-    return _Peers(panel.values[rows], panel.pooled[rows], panel.medians[panel.position_of(segment)])
 
 
 def _leading(
@@ -188,33 +236,48 @@ def _leading(
     return leading
 
 
-def _explainers(
-    model: RiskModel, frame: FeatureFrame, group_of: NDArray[np.int64], groups: int
-) -> list[_Explainer]:
+def _explainers(model: RiskModel, group_of: NDArray[np.int64], groups: int) -> list[_Explainer]:
     explainers: list[_Explainer] = []
     read = 0  # columns of the panel's pooled vectors that earlier nets own
     for component in model.components:
-        if component.kind == "churn_net":
+        if component.kind == NET:
             # imported with the net: reasons of trees alone need no torch module of ours
             net = cast("ChurnNet", component)
-            explainers.append(_net(net, frame, group_of, groups, read))
+            explainers.append(_net(net, group_of, groups, read))
             read += net.module.pool.width
         else:
             explainers.append(_METHODS[component.kind](component, group_of, groups))
     return explainers
 
 
+def _columns_read(component: SingleModel) -> NDArray[np.int64]:
+    """The positions of the columns that can move the component's log-odds."""
+    if isinstance(component, TreeModel):
+        trees = component.ensemble
+        return np.unique(trees.feature[~trees.is_leaf]).astype(np.int64)
+    if isinstance(component, LogisticModel):
+        return np.unique(component.numbers.source[component.coefficients != 0])
+    return np.arange(len(component.columns))
+
+
 def _trees(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
     trees = cast(TreeModel, component).ensemble
     grouped = Game(trees, group_of, groups)
     single = Game(trees, np.arange(len(group_of)), len(group_of))
+    against: dict[str, tuple[PanelShares, float]] = {}
 
-    def explain(rows: NDArray[np.int64], frame: FeatureFrame, peers: _Peers) -> _Parts:
-        return _Parts(
-            PanelShares(grouped, finite(peers.values)).of(finite(frame.values)),
-            pair_shares(single, finite(frame.values), peers.median),
-            float(trees.log_odds(peers.values).mean()),
-        )
+    def explain(frame: FeatureFrame) -> _Reading:
+        values = finite(frame.values)
+
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            if peers.name not in against:
+                shares = PanelShares(grouped, finite(peers.values))
+                against[peers.name] = shares, float(trees.log_odds(peers.values).mean())
+            shares, baseline = against[peers.name]
+            own = values[rows]
+            return _Parts(shares.of(own), pair_shares(single, own, peers.median), baseline)
+
+        return _Reading(component.log_odds(frame), parts)
 
     return explain
 
@@ -222,29 +285,38 @@ def _trees(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> 
 def _logistic(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
     logistic = cast(LogisticModel, component)
 
-    def explain(rows: NDArray[np.int64], frame: FeatureFrame, peers: _Peers) -> _Parts:
-        columns = logistic.contributions(frame.values, peers.values)
-        prepared = logistic.numbers.transform(peers.values).astype(np.float64)
-        baseline = float((prepared @ logistic.coefficients + logistic.intercept).mean())
-        return _Parts(_by_group(columns, group_of, groups), columns, baseline)
+    def explain(frame: FeatureFrame) -> _Reading:
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            columns = logistic.contributions(frame.values[rows], peers.values)
+            prepared = logistic.numbers.transform(peers.values).astype(np.float64)
+            baseline = float((prepared @ logistic.coefficients + logistic.intercept).mean())
+            return _Parts(_by_group(columns, group_of, groups), columns, baseline)
+
+        return _Reading(logistic.log_odds(frame), parts)
 
     return explain
 
 
-def _net(
-    net: ChurnNet, frame: FeatureFrame, group_of: NDArray[np.int64], groups: int, read: int
-) -> _Explainer:
-    numbers, pooled = net.encode(frame)
-    own = slice(read, read + pooled.shape[1])
+def _net(net: ChurnNet, group_of: NDArray[np.int64], groups: int, read: int) -> _Explainer:
+    own = slice(read, read + net.module.pool.width)
 
-    def explain(rows: NDArray[np.int64], part: FeatureFrame, peers: _Peers) -> _Parts:
-        integral = integrated_gradients(
-            net.head, numbers[rows], pooled[rows], net.prepare(peers.values), peers.pooled[:, own]
-        )
-        columns = _by_group(integral.numbers, net.number_columns, len(group_of))
-        grouped = _by_group(columns, group_of, groups)
-        grouped[:, -1] = integral.pooled
-        return _Parts(grouped, columns, integral.baseline)
+    def explain(frame: FeatureFrame) -> _Reading:
+        numbers, pooled = net.encode(frame)
+
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            integral = integrated_gradients(
+                net.head,
+                numbers[rows],
+                pooled[rows],
+                net.prepare(peers.values),
+                peers.pooled[:, own],
+            )
+            columns = _by_group(integral.numbers, net.number_columns, len(group_of))
+            grouped = _by_group(columns, group_of, groups)
+            grouped[:, -1] = integral.pooled
+            return _Parts(grouped, columns, integral.baseline)
+
+        return _Reading(net.encoded_log_odds(numbers, pooled), parts)
 
     return explain
 

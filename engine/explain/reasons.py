@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from engine.errors import ModelError
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, Attribution, attribute
+from engine.explain.attribute import PANEL_SIZE, SEQUENCE, Attribution, Attributor
 from engine.explain.recent import recent_counts, stand_out
 from engine.explain.words import sentence
 from engine.features.frame import FeatureFrame
@@ -36,51 +36,78 @@ def explain(
     `model_id` defaults to the model's own record. Raises `ModelError` when the specs lack a column
     of the model: there is no reason without words.
     """
-    by_name = {spec.name: spec for spec in specs}
-    name = model_id or str(model.metadata.get("model_id", ""))
-    found: dict[int, Explanation] = {}
-    for rows, member in parts(model, frame):
-        own = _explain(member, frame.take(rows), by_name, currency, name, panel_size)
-        found |= dict(zip(rows.tolist(), own, strict=True))
-    return tuple(found[row] for row in range(len(frame)))
+    explainer = Explainer(model, specs, currency=currency, model_id=model_id, panel_size=panel_size)
+    return explainer.of(frame)
 
 
-def _explain(
-    model: RiskModel,
-    frame: FeatureFrame,
-    by_name: Mapping[str, FeatureSpec],
-    currency: str,
-    model_id: str,
-    panel_size: int,
-) -> tuple[Explanation, ...]:
-    for column in model.columns:
-        if column not in by_name:
-            raise ModelError(
-                "no_words",
-                f"The feature catalogue has no words for the column {column!r}",
-                why="Every reason is shown as a sentence",
-                next_step="Train a model on the present features",
+class Explainer:
+    """`explain` for one frame after another: what they share is worked out once.
+
+    A row's explanation does not depend on the rows beside it.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        specs: Iterable[FeatureSpec],
+        *,
+        currency: str = "CNY",
+        model_id: str = "",
+        panel_size: int = PANEL_SIZE,
+    ) -> None:
+        self._model = model
+        self._specs = {spec.name: spec for spec in specs}
+        self._currency = currency
+        self._model_id = model_id or str(model.metadata.get("model_id", ""))
+        self._panel_size = panel_size
+        self._attributors: dict[int, Attributor] = {}
+        for column in model.columns:
+            if column not in self._specs:
+                raise ModelError(
+                    "no_words",
+                    f"The feature catalogue has no words for the column {column!r}",
+                    why="Every reason is shown as a sentence",
+                    next_step="Train a model on the present features",
+                )
+
+    def of(self, frame: FeatureFrame) -> tuple[Explanation, ...]:
+        """One explanation per row of `frame`, in its order."""
+        found: dict[int, Explanation] = {}
+        for rows, member in parts(self._model, frame):
+            own = self._explained(member, frame.take(rows))
+            found |= dict(zip(rows.tolist(), own, strict=True))
+        return tuple(found[row] for row in range(len(frame)))
+
+    def _explained(self, model: RiskModel, frame: FeatureFrame) -> tuple[Explanation, ...]:
+        shares = self._attributor(model).of(frame)
+        writer = _Writer(model, frame, shares, self._specs, self._currency)
+        risk = sigmoid(shares.log_odds)
+        cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
+        return tuple(
+            Explanation(
+                user_id=str(frame.user_ids[row]),
+                risk=float(risk[row]),
+                log_odds=float(shares.log_odds[row]),
+                baseline_log_odds=float(shares.baseline_log_odds[row]),
+                reasons=writer.reasons(row),
+                remainder=float(shares.remainder[row]),
+                segment=str(frame.segments[row]),
+                model_id=self._model_id,
+                cutoff=cast(datetime, cutoffs[row]),
             )
-    groups = {name: by_name[name].group for name in model.columns}
-    directions = {name: by_name[name].direction for name in model.columns}
-    shares = attribute(model, frame, groups, directions=directions, panel_size=panel_size)
-    writer = _Writer(model, frame, shares, by_name, currency)
-    risk = sigmoid(shares.log_odds)
-    cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
-    return tuple(
-        Explanation(
-            user_id=str(frame.user_ids[row]),
-            risk=float(risk[row]),
-            log_odds=float(shares.log_odds[row]),
-            baseline_log_odds=float(shares.baseline_log_odds[row]),
-            reasons=writer.reasons(row),
-            remainder=float(shares.remainder[row]),
-            segment=str(frame.segments[row]),
-            model_id=model_id,
-            cutoff=cast(datetime, cutoffs[row]),
+            for row in range(len(frame))
         )
-        for row in range(len(frame))
-    )
+
+    def _attributor(self, model: RiskModel) -> Attributor:
+        if id(model) not in self._attributors:
+            specs = [self._specs[name] for name in model.columns]
+            self._attributors[id(model)] = Attributor(
+                model,
+                {spec.name: spec.group for spec in specs},
+                directions={spec.name: spec.direction for spec in specs},
+                panel_size=self._panel_size,
+            )
+        return self._attributors[id(model)]
 
 
 class _Writer:

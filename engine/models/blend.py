@@ -42,6 +42,11 @@ class RiskModel:
         """The feature columns, in order."""
         return self.components[0].columns
 
+    @property
+    def reads_sequences(self) -> bool:
+        """Whether a frame without events would be scored otherwise."""
+        return any(component.kind == "churn_net" for component in self.components)
+
     def raw_log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
         """The mixed log-odds of the components before calibration, shape (N,)."""
         check_columns(self.kind, self.columns, frame.columns)

@@ -54,7 +54,8 @@ class LogisticModel(SingleModel):
         """The linear score of every row, shape (N,)."""
         check_columns(self.kind, self.columns, frame.columns)
         prepared = self.numbers.transform(frame.values).astype(np.float64)
-        return np.asarray(prepared @ self.coefficients + self.intercept)
+        # Not a matrix product: its rounding of a row depends on how many rows stand beside it.
+        return np.asarray((prepared * self.coefficients).sum(axis=1) + self.intercept)
 
     def contributions(
         self, values: NDArray[np.float32], baseline: NDArray[np.float32]

@@ -71,10 +71,15 @@ class ChurnNet(SingleModel):
 
     def log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
         """The mean log-odds of the members, shape (N,)."""
-        numbers, pooled = self.encode(frame)
-        result = np.empty(len(frame), np.float64)
+        return self.encoded_log_odds(*self.encode(frame))
+
+    def encoded_log_odds(
+        self, numbers: NDArray[np.float32], pooled: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """`log_odds` of the rows that `encode` gave these numbers and pooled sequences."""
+        result = np.empty(len(numbers), np.float64)
         with torch.inference_mode():
-            for start in range(0, len(frame), SCORING_BATCH):
+            for start in range(0, len(numbers), SCORING_BATCH):
                 part = slice(start, start + SCORING_BATCH)
                 result[part] = self.head(
                     torch.from_numpy(numbers[part]), torch.from_numpy(pooled[part])
