@@ -83,13 +83,9 @@ def learn_attributes(connection: duckdb.DuckDBPyConnection) -> tuple[Attribute, 
     """
     names = attribute_names(connection)
     said = notes(connection)
-    counted = _counts(connection, names)
-    frequent = _frequent(connection, names)
     found = []
-    for name in names:
-        rows, distinct, numbers = counted[name]
+    for name, rows, distinct, numbers, levels in _counted(connection, names):
         note = said.get(name, AttributeNote())
-        levels = frequent.get(name, ())
         kind = note.kind or _kind(rows, distinct, numbers, levels)
         if distinct < 2 or (kind == "words" and not levels):
             continue
@@ -126,49 +122,22 @@ def _kind(rows: int, distinct: int, numbers: int, levels: tuple[str, ...]) -> Ki
     return "number" if numbers == rows else "words"
 
 
-_HELD = """
-WITH held AS (
-    SELECT
-        unnest($names) AS name,
-        nullif(trim(unnest(json_extract_string(attributes, $pointers)), $blanks), '') AS value
-    FROM users
-    WHERE json_valid(attributes)
-)
-"""
-
-
-def _counts(
+def _counted(
     connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]
-) -> dict[str, tuple[int, int, int]]:
-    """Attribute -> users who have it, different values, users for whom it is a number."""
+) -> list[tuple[str, int, int, int, tuple[str, ...]]]:
+    """Of each attribute: its name, users who have it, different values, users for whom it is a
+    number, and its frequent values, most frequent first and at most one more than are used."""
     rows = connection.execute(
-        _HELD + "SELECT name, count(value), count(DISTINCT value), "
-        "count(*) FILTER (WHERE isfinite(TRY_CAST(value AS DOUBLE))) FROM held GROUP BY name",
-        _parameters(names),
+        sql_text("counted"),
+        {
+            "names": list(names),
+            "pointers": [pointer(name) for name in names],
+            "blanks": BLANKS,
+            "least": LEAST_ROWS,
+            "most": MOST_LEVELS + 1,
+        },
     ).fetchall()
-    return {name: (users, distinct, numbers) for name, users, distinct, numbers in rows}
-
-
-def _frequent(
-    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]
-) -> dict[str, tuple[str, ...]]:
-    """Attribute -> its frequent values, at most one more than are used, most frequent first."""
-    rows = connection.execute(
-        _HELD + "SELECT name, value FROM (SELECT name, value, count(*) AS users FROM held "
-        "WHERE value IS NOT NULL GROUP BY name, value) AS counted WHERE users >= $least "
-        "QUALIFY row_number() OVER (PARTITION BY name ORDER BY users DESC, value) <= $most "
-        "ORDER BY name, users DESC, value",
-        _parameters(names) | {"least": LEAST_ROWS, "most": MOST_LEVELS + 1},
-    ).fetchall()
-    found: dict[str, tuple[str, ...]] = {}
-    for name, value in rows:
-        found[name] = (*found.get(name, ()), value)
-    return found
-
-
-def _parameters(names: tuple[str, ...]) -> dict[str, object]:
-    return {
-        "names": list(names),
-        "pointers": [pointer(name) for name in names],
-        "blanks": BLANKS,
-    }
+    return [
+        (name, users, distinct, numbers, tuple(levels))
+        for name, users, distinct, numbers, levels in rows
+    ]
