@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.features.frame import FeatureFrame
+
+if TYPE_CHECKING:
+    from engine.models.numbers import NumberPreparer
 
 Arrays = dict[str, NDArray[Any]]
 """Name -> numeric array: what goes into a safetensors file."""
@@ -27,6 +30,18 @@ class SingleModel(ABC):
 
     kind: ClassVar[str]
     columns: tuple[str, ...]
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """The lowest and the highest value of each column that makes a difference: outliers beyond
+        are winsorised. Empty for a model that only compares values, as trees do."""
+        numbers: NumberPreparer | None = getattr(self, "numbers", None)
+        if numbers is None:
+            return {}
+        return {
+            name: (float(low), float(high))
+            for name, (low, high) in zip(self.columns, numbers.limits, strict=True)
+        }
 
     @abstractmethod
     def log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:

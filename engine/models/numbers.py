@@ -49,6 +49,16 @@ class NumberPreparer:
         """P, the number of prepared numbers."""
         return len(self.mean)
 
+    @property
+    def limits(self) -> NDArray[np.float32]:
+        """The lowest and the highest value of each column that makes a difference, shape (D, 2).
+
+        The outer quantiles of the training rows (1/130 and 129/130): beyond them a value counts as
+        the limit itself.
+        """
+        first, last = self.knot_start[:-1], self.knot_start[1:] - 1
+        return np.stack([self.knot_value[first], self.knot_value[last]], axis=1)
+
     @classmethod
     def fit(cls, values: NDArray[Any]) -> NumberPreparer:
         """Quantiles, imputations, flags and scales of training rows, shape (N, D)."""
