@@ -102,6 +102,8 @@ def _thin_days(
 ) -> list[str]:
     """Tables whose newest complete day has too few rows, unless that was accepted before."""
     day = end.date() - timedelta(days=1)
+    reached = min(previous.as_of or datetime.min, previous.loaded_at or datetime.min)
+    judged_before = reached.date() > day  # the day was over then, and had the rows that it had
     found = []
     for name in FACTS:
         before = previous.daily.get(name, {})
@@ -111,7 +113,7 @@ def _thin_days(
             before.get(earlier, 0) for earlier in weekdays if earlier >= min(before, default=day)
         ]
         expected = median(counts) if len(counts) > 1 else 0
-        accepted = day in before and rows >= before[day]
+        accepted = judged_before and rows >= before.get(day, 0)
         limit = settings.least_day_share
         if expected >= LEAST_EXPECTED and rows < limit * expected and not accepted:
             found.append(

@@ -10,6 +10,7 @@ instant: until then the old data stay, whatever happens.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -134,7 +135,7 @@ def _judge(work: _Load, judged_db: Path, behaviour_db: Path) -> list[Judged]:
         if work.adds and mapping.tables["users"].mode != "replace":
             _copy_users(connection, behaviour_db)
         _cut_off(connection, mapping)
-        changes = _clock_changes(mapping.source_timezone, work.now)
+        changes = _clock_changes(mapping.source_timezone, work.now.year)
         judged = []
         for number, table in enumerate(mapping.tables.values()):
             work.say(f"check {table.table}", 0.3 + 0.3 * number / len(mapping.tables))
@@ -282,19 +283,22 @@ def _copy_users(connection: duckdb.DuckDBPyConnection, behaviour_db: Path) -> No
     connection.execute("DETACH present")
 
 
-def _clock_changes(zone: str, now: datetime) -> list[date]:
-    """The days since `CLOCKS_SINCE` on which the clock of `zone` was changed."""
+@functools.cache
+def _clock_changes(zone: str, last_year: int) -> tuple[date, ...]:
+    """The days from `CLOCKS_SINCE` to `last_year` on which the clock of `zone` was changed."""
     clock = ZoneInfo(zone)
-    day = date(CLOCKS_SINCE, 1, 1)
-    changes = []
-    before = None
-    while day <= now.date() + timedelta(days=1):
-        offset = datetime(day.year, day.month, day.day, tzinfo=clock).utcoffset()
-        if before is not None and offset != before:
-            changes.append(day - timedelta(days=1))
-        before = offset
-        day += timedelta(days=1)
-    return changes
+
+    def offset(day: date) -> timedelta | None:
+        return datetime(day.year, day.month, day.day, tzinfo=clock).utcoffset()
+
+    week, one = timedelta(days=7), timedelta(days=1)
+    start, changes = date(CLOCKS_SINCE, 1, 1), []
+    while start.year <= last_year:
+        if offset(start) != offset(start + week):
+            days = [start + n * one for n in range(7)]
+            changes += [day for day in days if offset(day) != offset(day + one)]
+        start += week
+    return tuple(changes)
 
 
 def _source(table: TableMapping, folder: Path) -> Source:

@@ -20,6 +20,7 @@ class Previous:
 
     load_id: int = 0
     as_of: datetime | None = None
+    loaded_at: datetime | None = None
     currency: str = ""
     fingerprint: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)  # table -> rows
@@ -40,7 +41,9 @@ def read_previous(database: Path) -> Previous:
         if "load_run" not in columns:
             return Previous()
         known = contract()
-        run = connection.execute("SELECT as_of, currency, fingerprint FROM load_run").fetchone()
+        run = connection.execute(
+            "SELECT as_of, currency, fingerprint, loaded_at FROM load_run"
+        ).fetchone()
         if run is None:
             return Previous()
         layout = {name: columns.get(name) for name in known}
@@ -53,6 +56,7 @@ def read_previous(database: Path) -> Previous:
             as_of=run[0],
             currency=run[1],
             fingerprint=run[2],
+            loaded_at=run[3],
             rows={name: _count(connection, name) for name in known if name in columns},
             daily=daily_rows(connection) if "daily_rows" in columns else {},
             history=history,

@@ -8,7 +8,10 @@ import pytest
 
 from tests.engine.data.conftest import TABLES, Client
 
-SUBSCRIPTIONS = "subscription_id,user_id,started_at,ends_at,cancelled_at,auto_renew,paused_at,resumes_at,known_at\n"
+SUBSCRIPTIONS = (
+    "subscription_id,user_id,started_at,ends_at,cancelled_at,auto_renew,paused_at,resumes_at,"
+    "known_at\n"
+)
 MESSAGES = "message_id,user_id,occurred_at,channel,status,resolved_at\n"
 
 # table, header, a row before, the row after, the day on which the difference was learnt
