@@ -66,7 +66,7 @@ def show_quality(session: Session, report: QualityReport) -> None:
     if report.quarantine:
         print()
         session.table(
-            ("table", "rows", "reason", "meaning"),
+            ("table", "rows", "reason code", "meaning"),
             (
                 (group.table, f"{group.count:,}", group.reason, group.words.pick(language))
                 for group in report.quarantine

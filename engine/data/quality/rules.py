@@ -351,7 +351,7 @@ QUIET_HOURS = Rule(
 UNKNOWN_KINDS = Rule(
     "unknown_kinds",
     "share",
-    0.5,
+    0.9,
     inf,
     Words(
         "{count} 个事件的种类没有特征按名读取，占 {value}（上限 {limit}），只计作活跃{names}",
