@@ -15,7 +15,7 @@ from engine.data.sources.servers import (
     failed,
     refused,
 )
-from engine.data.sources.source import Source, find_table
+from engine.data.sources.source import Source, column_names, find_table
 from engine.data.sources.staging import INTEGER_TEXT, Staging, workplace
 from engine.errors import RetentionError
 from engine.store.lease import first_line
@@ -107,9 +107,11 @@ class PostgresSession:
                     there[name] = (schema, name)
             schema, name = find_table(source, there)
             columns = self._server.execute(_COLUMNS, (schema, name)).fetchall()
+            names = [column[0] for column in columns]
+            column_names(source, names)  # what are two there may be one to SQL here
             with workplace(connection) as folder:
-                staging = Staging(connection, into, [column[0] for column in columns], folder)
-                self._stream(schema, name, [column[0] for column in columns], staging)
+                staging = Staging(connection, into, names, folder)
+                self._stream(schema, name, names, staging)
                 staging.finish([types(kind, modifier) for _, kind, modifier in columns])
         except self._psycopg.Error as error:
             raise self._fault(source, error) from error

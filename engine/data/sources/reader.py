@@ -78,14 +78,27 @@ class Reader:
         `StorageError` when the disk refuses.
         """
         connection.execute(f"CREATE TABLE {ragged(into)} (line VARCHAR)")
-        if source.name.startswith(frames.PREFIX):
-            frames.copy_frame(connection, source, self._frames, into)
-        elif remote.is_remote(source.name):
-            remote.copy_remote(connection, source, into)
-        elif source.name.startswith(DATABASES):
-            self._session(source).copy(connection, source, into)
-        else:
-            self._copy_file(connection, source, into)
+        try:
+            if source.name.startswith(frames.PREFIX):
+                frames.copy_frame(connection, source, self._frames, into)
+            elif remote.is_remote(source.name):
+                remote.copy_remote(connection, source, into)
+            elif source.name.startswith(DATABASES):
+                self._session(source).copy(connection, source, into)
+            else:
+                self._copy_file(connection, source, into)
+        except OSError as error:
+            if error.errno in DISK_ERRORS:
+                raise StorageError(
+                    "disk",
+                    f"the disk refuses: {first_line(error)}",
+                    next_step="Free disk space and run the same command again",
+                ) from error
+            raise unreadable(source, source.name, error) from error
+        except DAMAGED as error:
+            if disk_refused(error):
+                raise
+            raise unreadable(source, source.name, error) from error
 
     def _copy_file(self, connection: duckdb.DuckDBPyConnection, source: Source, into: str) -> None:
         name = source.name
@@ -97,31 +110,18 @@ class Reader:
                 f"{', '.join((frames.PREFIX, *DATABASES, *remote.SCHEMES))}",
             )
         files = files_of(source, name)
-        try:
-            if name.endswith(".parquet"):
-                _copy_parquet(connection, files, into)
-            elif name.endswith(text.SUFFIXES):
-                text.copy_text(connection, source, files, into)
-            elif name.endswith(jsonlines.SUFFIXES):
-                jsonlines.copy_json_lines(connection, source, files, into)
-            elif name.endswith(excel.SUFFIXES):
-                excel.copy_excel(connection, source, files[0], into)
-            elif name.endswith(sqlite.SUFFIXES) or sqlite.is_sqlite(files[0]):
-                self._session(source).copy(connection, source, into)
-            else:
-                duckdb_file.copy_duckdb(connection, source, files[0], into)
-        except OSError as error:
-            if error.errno in DISK_ERRORS:
-                raise StorageError(
-                    "disk",
-                    f"the disk refuses: {first_line(error)}",
-                    next_step="Free disk space and run the same command again",
-                ) from error
-            raise unreadable(source, files[0], error) from error
-        except DAMAGED as error:
-            if disk_refused(error):
-                raise
-            raise unreadable(source, files[0], error) from error
+        if name.endswith(".parquet"):
+            _copy_parquet(connection, files, into)
+        elif name.endswith(text.SUFFIXES):
+            text.copy_text(connection, source, files, into)
+        elif name.endswith(jsonlines.SUFFIXES):
+            jsonlines.copy_json_lines(connection, source, files, into)
+        elif name.endswith(excel.SUFFIXES):
+            excel.copy_excel(connection, source, files[0], into)
+        elif name.endswith(sqlite.SUFFIXES) or sqlite.is_sqlite(files[0]):
+            self._session(source).copy(connection, source, into)
+        else:
+            duckdb_file.copy_duckdb(connection, source, files[0], into)
 
     def _session(self, source: Source) -> Session:
         session = self._sessions.get(source.name)

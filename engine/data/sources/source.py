@@ -84,8 +84,8 @@ def column_names(source: Source, given: Iterable[str]) -> tuple[str, ...]:
         raise DataError(
             "empty_source",
             f"{source.title} has no header line",
-            why="The first line names the columns",
-            next_step="Export the file again, with its header",
+            why="It names the columns",
+            next_step="Export it again, with the columns' names",
         )
     names = tuple(name or UNNAMED.format(i) for i, name in enumerate(stripped, start=1))
     seen: set[str] = set()
@@ -94,7 +94,7 @@ def column_names(source: Source, given: Iterable[str]) -> tuple[str, ...]:
             raise DataError(
                 "repeated_column",
                 f"{source.title} has the column {name} twice",
-                next_step="Rename one of them in the header line",
+                next_step="Rename one of them: capitals make no difference",
             )
         seen.add(name.lower())
     return names

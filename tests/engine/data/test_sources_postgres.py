@@ -48,6 +48,8 @@ CREATE VIEW recent AS SELECT id FROM parts WHERE id > 19990;
 CREATE TABLE empty (id integer, seen timestamptz);
 CREATE TABLE one_column (word text);
 INSERT INTO one_column VALUES ('a'), (NULL), (''), ('b');
+CREATE TABLE twice (id integer, "ID" integer);
+CREATE TABLE no_columns ();
 CREATE TABLE hidden (id integer);
 CREATE ROLE reader LOGIN PASSWORD 'reads';
 GRANT SELECT ON parts TO reader;
@@ -165,6 +167,8 @@ def says(sentence: str, error: type[RetentionError], table: str = "parts") -> No
 def test_mistakes_are_one_sentence(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     says(r"has no table part\. It has .*Did you mean 'parts'\?", DataError, "part")
     says(r"it is not said which table to read", UsageError, "")
+    says(r"twice has the column ID twice", DataError, "twice")
+    says(r"no_columns has no header line", DataError, "no_columns")
     monkeypatch.setenv("SHOP_DB", shop.replace("postgres:", "reader:", 1))
     says(r"the server refuses .*password authentication failed", DataError)
     host = shop.partition("?")[2]
