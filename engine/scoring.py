@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,19 +21,28 @@ from engine.features.attributes.schema import timeless
 from engine.features.attributes.served import rows_to_score
 from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
+from engine.features.fetch import chunks
 from engine.features.frame import FeatureFrame
-from engine.features.spec import FeatureSpec
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
 from engine.store.codec import to_text
 from engine.store.lease import lease
+from engine.store.scratch import scratch
 from engine.types import Band, Explanation, ScoringRun
 
 if TYPE_CHECKING:
     import duckdb
 
+    from engine.explain.reasons import Explainer
+
 Progress = Callable[[str, float], None]
+
+CHUNK_ROWS = 20_480
+"""Users explained at once: with the words of all their reasons some 200 megabytes."""
+
+STANDING_ROWS = 262_144
+"""Users whose value is fetched at once."""
 
 REVENUE_WINDOW_DAYS = 365
 """Revenue a day is taken over this window, unless the running plan brings more."""
@@ -43,7 +53,7 @@ class _Standing:
     """What scoring reads of the eligible users besides features, aligned with the frame."""
 
     value: NDArray[np.float64]  # expected margin over the value horizon, in currency
-    last_active_at: tuple[datetime | None, ...]
+    last_active_at: NDArray[np.datetime64]  # NaT: never
 
 
 def score(
@@ -53,10 +63,12 @@ def score(
     as_of: datetime | None,
     now: datetime,
     progress: Progress,
+    chunk_rows: int = CHUNK_ROWS,
 ) -> ScoringRun:
     """Score the eligible users at `as_of` (None: the end of the data) and keep the run.
 
     The same champion on the same data and cutoff gives the same run: it is returned, not doubled.
+    Reasons are told for `chunk_rows` users at a time and lie in a draft until all are there.
     Raises `StateError` when there is no champion and `DataError` when nobody is eligible.
     """
     registry = Registry(places.models, places.ledger)
@@ -82,7 +94,13 @@ def score(
         if timeless(connection):
             frame, specs = rows_to_score(connection, model.metadata, cutoff, loaded.as_of)
         else:
-            frame = build_frame(connection, rule, cutoff, columns=model.columns)
+            frame = build_frame(
+                connection,
+                rule,
+                cutoff,
+                columns=model.columns,
+                sequences=model.reads_sequences,
+            )
             specs = SPECS
         if len(frame) == 0:
             raise DataError(
@@ -93,15 +111,29 @@ def score(
             )
         standing = _standing(connection, frame, cutoff, settings.risk)
     progress("risk", 0.3)
-    from engine.explain.reasons import explain
+    from engine.explain.reasons import Explainer
 
-    explanations = explain(model, frame, specs, currency=loaded.currency, model_id=model_id)
-    progress("writing", 0.9)
-    kept = _keep(
-        places, run_id, loaded.currency, settings.risk, standing, explanations, specs, now=now
-    )
+    explainer = Explainer(model, specs, currency=loaded.currency, model_id=model_id)
+    actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
+    with scratch(places.ledger, "scores-") as draft:
+        risk = _explain(explainer, frame, draft, actionable, chunk_rows, progress)
+        at_risk = risk * standing.value
+        bands = [band_of(value, settings.risk) for value in risk]
+        run = ScoringRun(
+            scoring_run_id=run_id,
+            model_id=model_id,
+            cutoff=cutoff,
+            created_at=now,
+            users=len(frame),
+            by_band={str(band): count for band, count in sorted(Counter(bands).items())},
+            value_at_risk=float(at_risk.sum()),
+            currency=loaded.currency,
+        )
+        order = np.lexsort((frame.user_ids.astype(str), -risk, -at_risk))
+        progress("writing", 0.9)
+        _keep(places, draft, run, standing, at_risk, bands, order)
     progress("done", 1.0)
-    return kept
+    return run
 
 
 def band_of(risk: float, settings: RiskSettings) -> Band:
@@ -136,71 +168,94 @@ def _standing(
     cutoff: datetime,
     settings: RiskSettings,
 ) -> _Standing:
-    sql = (resources.files("engine") / "standing.sql").read_text("utf-8")
-    found = connection.execute(
-        sql, {"cutoff": cutoff, "window_days": REVENUE_WINDOW_DAYS}
-    ).fetchall()
-    by_user = {record[0]: record[1:] for record in found}
-    factor = settings.value_horizon_days * settings.margin
-    rows = [by_user.get(user_id, (0.0, None)) for user_id in frame.user_ids.tolist()]
-    return _Standing(
-        value=np.array([max(0.0, rate) * factor for rate, _ in rows], dtype=np.float64),
-        last_active_at=tuple(moment for _, moment in rows),
+    import pandas as pd
+
+    value = np.zeros(len(frame))
+    last_active_at = np.full(len(frame), "NaT", dtype="datetime64[us]")
+    scored = pd.DataFrame(
+        {"user_id": pd.Series(frame.user_ids, dtype="str"), "row": np.arange(len(frame))}
     )
+    sql = (
+        "SELECT scored.row, standing.revenue_a_day, standing.last_active_at "
+        f"FROM (\n{_text('standing.sql')}\n) AS standing INNER JOIN scored USING (user_id)"
+    )
+    factor = settings.value_horizon_days * settings.margin
+    connection.register("scored", scored)
+    try:
+        bound = {"cutoff": cutoff, "window_days": REVENUE_WINDOW_DAYS}
+        for part in chunks(connection, sql, bound, rows=STANDING_ROWS):
+            value[part["row"]] = np.fmax(0.0, part["revenue_a_day"]) * factor
+            last_active_at[part["row"]] = part["last_active_at"]
+    finally:
+        connection.unregister("scored")
+    return _Standing(value, last_active_at)
+
+
+def _explain(
+    explainer: Explainer,
+    frame: FeatureFrame,
+    draft: Path,
+    actionable: Set[str],
+    chunk_rows: int,
+    progress: Progress,
+) -> NDArray[np.float64]:
+    """The risk of every row (N,); what else is told of them goes to the database `draft`."""
+    import pandas as pd
+
+    risk = np.empty(len(frame))
+    with lease(draft, write=True, transaction=False) as connection:
+        connection.execute(_text("explained.sql"))
+        for start in range(0, len(frame), chunk_rows):
+            rows = np.arange(start, min(len(frame), start + chunk_rows))
+            told = explainer.of(frame.take(rows))
+            risk[rows] = [explanation.risk for explanation in told]
+            connection.register(
+                "told",
+                pd.DataFrame.from_records(
+                    [
+                        (
+                            row,
+                            explanation.user_id,
+                            explanation.risk,
+                            explanation.segment,
+                            explanation.log_odds,
+                            explanation.baseline_log_odds,
+                            *_headline(explanation, actionable),
+                            to_text(explanation.reasons),
+                            explanation.remainder,
+                        )
+                        for row, explanation in zip(rows.tolist(), told, strict=True)
+                    ]
+                ),
+            )
+            connection.execute("INSERT INTO explained SELECT * FROM told")
+            connection.unregister("told")
+            progress("risk", 0.3 + 0.6 * (start + len(rows)) / len(frame))
+    return risk
 
 
 def _keep(
     places: Places,
-    run_id: str,
-    currency: str,
-    settings: RiskSettings,
+    draft: Path,
+    run: ScoringRun,
     standing: _Standing,
-    explanations: Sequence[Explanation],
-    specs: Sequence[FeatureSpec],
-    *,
-    now: datetime,
-) -> ScoringRun:
+    at_risk: NDArray[np.float64],
+    bands: Sequence[Band],
+    order: NDArray[np.int64],
+) -> None:
     import pandas as pd
 
-    actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
-    risk = np.array([explanation.risk for explanation in explanations])
-    at_risk = risk * standing.value
-    user_ids = np.array([explanation.user_id for explanation in explanations], dtype=object)
-    order = np.lexsort((user_ids.astype(str), -risk, -at_risk))
-    first = explanations[0]
-    bands = [band_of(value, settings) for value in risk]
-    records = [
-        (
-            run_id,
-            rank,
-            explanations[i].user_id,
-            float(risk[i]),
-            str(bands[i]),
-            float(standing.value[i]),
-            float(at_risk[i]),
-            explanations[i].segment,
-            standing.last_active_at[i],
-            explanations[i].log_odds,
-            explanations[i].baseline_log_odds,
-            *_headline(explanations[i], actionable),
-            to_text(explanations[i].reasons),
-            explanations[i].remainder,
-        )
-        for rank, i in enumerate(order.tolist(), start=1)
-    ]
-    run = ScoringRun(
-        scoring_run_id=run_id,
-        model_id=first.model_id,
-        cutoff=first.cutoff,
-        created_at=now,
-        users=len(explanations),
-        by_band={str(band): count for band, count in sorted(Counter(bands).items())},
-        value_at_risk=float(at_risk.sum()),
-        currency=currency,
+    ranked = pd.DataFrame(
+        {
+            "rank": np.arange(1, run.users + 1),
+            "row": order,
+            "band": np.array([str(band) for band in bands], dtype=object)[order],
+            "value": standing.value[order],
+            "value_at_risk": at_risk[order],
+            "last_active_at": standing.last_active_at[order],
+        }
     )
-    scores = pd.DataFrame.from_records(records, columns=list(_SCORE_COLUMNS))
-    scores["last_active_at"] = pd.to_datetime(scores["last_active_at"])
-    with lease(places.ledger, write=True) as connection:
+    with lease(places.ledger, write=True, attach={"draft": draft}) as connection:
         # Another process may have scored the same meanwhile: the run row decides.
         inserted = connection.execute(
             "INSERT INTO scoring_run BY NAME SELECT ? AS scoring_run_id, ? AS model_id, "
@@ -218,30 +273,14 @@ def _keep(
             ],
         ).fetchall()
         if inserted:
-            connection.register("new_scores", scores)
-            connection.execute("INSERT INTO score BY NAME SELECT * FROM new_scores ORDER BY rank")
-            connection.unregister("new_scores")
-    return run
-
-
-_SCORE_COLUMNS = (
-    "scoring_run_id",
-    "rank",
-    "user_id",
-    "risk",
-    "band",
-    "value",
-    "value_at_risk",
-    "segment",
-    "last_active_at",
-    "log_odds",
-    "baseline_log_odds",
-    "reason_group",
-    "reason_zh",
-    "reason_en",
-    "reasons",
-    "remainder",
-)
+            connection.register("ranked", ranked)
+            connection.execute(
+                "INSERT INTO score BY NAME "
+                "SELECT $scoring_run_id AS scoring_run_id, * EXCLUDE (row) "
+                "FROM draft.explained INNER JOIN ranked USING (row) ORDER BY rank",
+                {"scoring_run_id": run.scoring_run_id},
+            )
+            connection.unregister("ranked")
 
 
 def _headline(explanation: Explanation, actionable: Set[str]) -> tuple[str, str, str]:
@@ -253,6 +292,10 @@ def _headline(explanation: Explanation, actionable: Set[str]) -> tuple[str, str,
     possible = [reason for reason in raising if reason.group in actionable]
     reason = (possible or raising or list(explanation.reasons))[0]
     return reason.group, reason.words.zh, reason.words.en
+
+
+def _text(name: str) -> str:
+    return (resources.files("engine") / name).read_text("utf-8")
 
 
 def run_of(connection: duckdb.DuckDBPyConnection, run_id: str | None = None) -> ScoringRun | None:
