@@ -94,7 +94,7 @@ _NAMES = {
     "look": N_("look"),
     "unfit": N_("unfit"),
     "put_aside": N_("put aside"),
-    "blanked": N_("blanked"),
+    "noted": N_("noted"),
 }
 
 

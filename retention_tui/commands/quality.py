@@ -50,11 +50,11 @@ def show_quality(session: Session, report: QualityReport) -> None:
     session.table(("result", "check"), lines)
     print()
     session.table(
-        ("table", "read", "rows now", "refused", "blanked", "late", "longest gap", "silent at end"),
+        ("table", "read", "rows now", "refused", "noted", "late", "longest gap", "silent at end"),
         (
             (
                 table.table,
-                *(f"{n:,}" for n in (table.read, table.rows, table.refused, table.blanked)),
+                *(f"{n:,}" for n in (table.read, table.rows, table.refused, table.noted)),
                 *(
                     f"{n:,}" if table.daily else ""
                     for n in (table.late, table.longest_gap_days, table.silent_days)

@@ -48,7 +48,7 @@ class QuarantineDialog(Dialog[None]):
 
     def body(self) -> ComposeResult:
         group = self._group
-        fate = t("refused") if group.refused else t("the rows were kept, the value was blanked")
+        fate = t("refused") if group.refused else t("the rows were kept")
         shown = tn("the first {n} row", "the first {n} rows", len(self._rows))
         yield Static(
             Content(f"{number(group.count)}  {group.reason}  {fate}  {shown}"),

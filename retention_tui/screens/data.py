@@ -64,7 +64,7 @@ def findings(report: QualityReport) -> list[Finding]:
     ]
     aside = [
         Finding(
-            "put_aside" if group.refused else "blanked",
+            "put_aside" if group.refused else "noted",
             f"{group.table}  {group.words.pick(language)}",
             group.count,
             group,

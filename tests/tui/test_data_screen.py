@@ -101,7 +101,7 @@ async def test_the_screen_shows_exactly_the_numbers_of_the_report(loaded: Path) 
 def test_what_asks_for_something_comes_first() -> None:
     rows = findings(QUALITY)
     states = [row.state for row in rows]
-    assert states == ["look", "look", "put_aside", "put_aside", "blanked", *["fit"] * 4]
+    assert states == ["look", "look", "put_aside", "put_aside", "noted", *["fit"] * 4]
     assert len(rows) == len(QUALITY.checks) + len(QUALITY.quarantine)
     assert [one.state for one in QUALITY.worst_first] == sorted(
         (one.state for one in QUALITY.checks), key=STATES.index

@@ -103,8 +103,8 @@ def _tables(
 
 
 def _table(name: str, rows: int, load: TableLoad | None, daily: Daily | None) -> TableQuality:
-    refused, blanked = put_aside(load) if load else (0, 0)
-    counts = TableQuality(name, load.read if load else 0, rows, refused, blanked)
+    refused, noted = put_aside(load) if load else (0, 0)
+    counts = TableQuality(name, load.read if load else 0, rows, refused, noted)
     if daily is None:
         return counts
     return replace(

@@ -60,7 +60,7 @@ def judge(
 
 
 def put_aside(table: TableLoad) -> tuple[int, int]:
-    """What the last load refused (rows) and blanked (values of rows that were kept)."""
+    """What the last load refused (rows) and noted (of rows that were kept)."""
     counts = [0, 0]
     for reason, count in table.quarantined.items():
         counts[not REASONS[reason].refused] += count
@@ -89,12 +89,22 @@ def _rows(
 def _facts(figures: Figures) -> Iterable[QualityCheck]:
     if figures.comparable:
         yield rules.REPEATED_FACTS.judge(
-            _share(figures.repeated, figures.comparable), figures.repeated, step=figures.user_step
+            _share(figures.repeated, figures.comparable),
+            figures.repeated,
+            sampled=_sampled(figures.user_step),
         )
     if figures.user_days:
         yield rules.LONG_DAYS.judge(
-            _share(figures.long_days, figures.user_days), figures.long_days, step=figures.user_step
+            _share(figures.long_days, figures.user_days),
+            figures.long_days,
+            sampled=_sampled(figures.user_step),
         )
+
+
+def _sampled(step: int) -> Words:
+    if step == 1:
+        return NOTHING
+    return Words(f"；每 {step} 位用户取一位", f"; of one user in {step}")
 
 
 def _days(figures: Figures, loaded: DataSummary, rule: ChurnRule) -> Iterable[QualityCheck]:

@@ -37,7 +37,7 @@ _TEXTS: Mapping[str, Words] = {
     "read": Words("读入", "Read"),
     "rows": Words("现有行数", "Rows now"),
     "refused": Words("拒收", "Refused"),
-    "blanked": Words("置空的值", "Values blanked"),
+    "noted": Words("保留并备注", "Kept, noted"),
     "late": Words("晚到一天以上", "Over a day late"),
     "gap": Words("最长空档（天）", "Longest gap (days)"),
     "silent": Words("末尾静默（天）", "Silent at end (days)"),

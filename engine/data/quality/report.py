@@ -39,7 +39,7 @@ class TableQuality:
     read: int  # rows that the last load read
     rows: int  # rows in the table now
     refused: int  # rows of the last load that are in the quarantine only
-    blanked: int  # values of the last load that were emptied; their rows were kept
+    noted: int  # notes of the last load on rows that were kept: a value was blanked, cut or moved
     first_day: date | None = None
     daily: tuple[int, ...] = ()
     late: int = 0  # rows known more than a day after they happened
@@ -66,7 +66,7 @@ class QuarantineGroup:
 
     table: str
     reason: str
-    refused: bool  # false: the row was kept, a value of it was emptied
+    refused: bool  # false: the row was kept, a value of it was blanked, cut or moved
     count: int
     words: Words
     examples: tuple[str, ...]

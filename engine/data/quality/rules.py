@@ -109,9 +109,8 @@ REPEATED_FACTS = Rule(
     0.02,
     0.3,
     Words(
-        "{count} 条记录除主键外与另一条相同，占 {value}（上限 {limit}；每 {step} 位用户取一位）",
-        "Facts alike in everything but the key: {count}, {value} (limit {limit}; of one user in "
-        "{step})",
+        "{count} 条记录除主键外与另一条相同，占 {value}（上限 {limit}{sampled}）",
+        "Facts alike in everything but the key: {count}, {value} (limit {limit}{sampled})",
     ),
     Words(
         "来源可能把同一件事记了两次：核对后在映射的 query 里用 SELECT DISTINCT",
@@ -323,9 +322,8 @@ LONG_DAYS = Rule(
     0.001,
     0.1,
     Words(
-        "{count} 个用户日的时长超过 24 小时，占 {value}（上限 {limit}；每 {step} 位用户取一位）",
-        "Days of a user that hold over 24 hours of duration: {count}, {value} (limit {limit}; of "
-        "one user in {step})",
+        "{count} 个用户日的时长超过 24 小时，占 {value}（上限 {limit}{sampled}）",
+        "Days of a user with over 24 hours of duration: {count}, {value} (limit {limit}{sampled})",
     ),
     Words(
         "时长单位可能不是秒，或一个账号多人在用",

@@ -81,7 +81,7 @@ def test_good_figures_pass_and_stand_in_the_order_of_the_rules() -> None:
 def test_worse_is_never_judged_better(one: float, two: float, rule: rules.Rule) -> None:
     severity = ["fit", "look", "unfit"]
     detail = dict.fromkeys(
-        ("step", "table", "names", "day", "delay", "days", "needed", "currency", "others", "zone",
+        ("sampled", "table", "names", "day", "delay", "days", "needed", "currency", "zone",
          "share"), "x"
     ) | {"start": 1, "stop": 7}  # fmt: skip
     low, high = (
