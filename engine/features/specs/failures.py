@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, days_since, money, ratio, within, words
+from engine.features.spec import FeatureSpec, days_since, ratio, within, words
 from engine.types import Words
 
 _GROUP = "payment_failure"
@@ -64,22 +64,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         words(
             "上次支付成功以来失败的次数：{value}",
             "Failed payments since the last one that succeeded: {value}",
-        ),
-        _NEEDS,
-        absent=0,
-    ),
-    FeatureSpec(
-        "failed_amount_since_success",
-        _GROUP,
-        "known_payments",
-        money(f"coalesce(max(amount_u) FILTER (WHERE {_UNRECOVERED}), 0)"),
-        "money",
-        1,
-        True,
-        Words("尚未付成的金额", "amount that still failed"),
-        words(
-            "支付失败后还没付成的金额：{value}",
-            "Amount of a failed payment that has not been made good: {value}",
         ),
         _NEEDS,
         absent=0,

@@ -126,18 +126,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         ),
         _TERMS,
     ),
-    FeatureSpec(
-        "longest_away_days",
-        _GROUP,
-        _OVER,
-        days_since(f"max(away_s) FILTER (WHERE {_AWAY})"),
-        "days",
-        1,
-        False,
-        Words("会员最长中断天数", "longest time without a membership"),
-        words("会员最长中断过 {value}", "Longest time without a membership: {value}"),
-        _TERMS,
-    ),
     _count(
         "cancellations",
         "cancelled_age_s IS NOT NULL",

@@ -288,22 +288,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         absent=0,
     ),
     FeatureSpec(
-        "products_180d",
-        _GROUP,
-        "bought_products",
-        f"count(*) FILTER (WHERE last_age_s <= {180 * DAY_S})",
-        "count",
-        -1,
-        True,
-        Words("近180天购买产品数", "products bought in 180 days"),
-        words(
-            "近 180 天购买的产品种类数：{value}",
-            "Different products bought in the last 180 days: {value}",
-        ),
-        ("payments:product",),
-        absent=0,
-    ),
-    FeatureSpec(
         "new_products_180d",
         _GROUP,
         "bought_products",

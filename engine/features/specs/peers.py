@@ -82,16 +82,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         "with a shorter silence",
         "events",
     ),
-    _rank(
-        "minutes_rank",
-        "fading_use",
-        "minutes_28d",
-        -1,
-        Words("使用时长在同类中的位置", "time spent among peers"),
-        "近 28 天使用时长更短",
-        "who spent less time in the last 28 days",
-        "events:duration",
-    ),
     _median(
         "events_vs_peers",
         "fading_use",

@@ -143,21 +143,6 @@ SPECS: tuple[FeatureSpec, ...] = (
         _NEEDS,
     ),
     FeatureSpec(
-        "paid_recent_share",
-        _GROUP,
-        "user",
-        ratio("paid_180d", "paid_total"),
-        "share",
-        -1,
-        True,
-        Words("近180天付款占累计比重", "share of spend in 180 days"),
-        words(
-            "近 180 天付款占累计付款的 {value}",
-            "Share of all spend that fell in the last 180 days: {value}",
-        ),
-        _NEEDS,
-    ),
-    FeatureSpec(
         "mean_amount",
         "price",
         "payment_days",

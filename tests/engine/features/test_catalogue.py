@@ -16,7 +16,8 @@ from engine.errors import ModelError
 from engine.features.available import available
 from engine.features.build import FEATURE_VERSION, build_frame, build_labelled
 from engine.features.catalogue import GROUPS, SPECS, available_specs, specs_named
-from engine.features.compile import compile_features
+from engine.features.compile import PEERS, USER, compile_features
+from engine.features.spec import FeatureSpec
 from engine.timeline import ChurnRule
 
 Open = Callable[..., duckdb.DuckDBPyConnection]
@@ -75,14 +76,19 @@ def test_every_need_is_a_fact_that_can_be_found() -> None:
     assert {need for spec in SPECS for need in spec.needs} <= facts
 
 
-def test_each_feature_compiles_alone_and_finds_its_ingredients(
+def test_each_feature_finds_its_ingredients_and_each_view_stands_alone(
     open_world: Open, cutoff: datetime
 ) -> None:
     connection = open_world({})
+    of_a_view: dict[str, list[FeatureSpec]] = {}
     for spec in SPECS:
-        sql = compile_features([spec], ALL_TABLES)
+        alone = spec.over in (USER, PEERS)
+        of_a_view.setdefault(spec.name if alone else spec.over, []).append(spec)
+    for specs in of_a_view.values():
+        sql = compile_features(specs, ALL_TABLES)
         rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT 0", {"cutoff": cutoff})
-        assert [column[0] for column in rows.description or ()] == ["user_id", "segment", spec.name]
+        names = [column[0] for column in rows.description or ()]
+        assert names == ["user_id", "segment", *(spec.name for spec in specs)]
 
 
 def test_the_world_of_the_tests_varies_in_every_feature(

@@ -245,10 +245,6 @@ def attempts(mine: list[dict[str, Any]]) -> dict[str, Value]:
     recent = [row for row in good if row["age"] <= 90 * DAY]
     return {
         "failed_since_success": len(still_failed),
-        "failed_amount_since_success": most(
-            [round(row["amount"] * 10_000) / 10_000 for row in still_failed]
-        )
-        or 0,
         "failed_share_180d": ratio(
             len(of("failed", 180)), len(of("failed", 180)) + len(of("succeeded", 180))
         ),
@@ -299,7 +295,6 @@ def orders(mine: list[dict[str, Any]]) -> dict[str, Value]:
         "payment_silence_vs_longest": ratio(days[0] + 1, most(gaps)) if days else None,
         "payment_silence_vs_span": ratio(days[0] + 1, days[-1] + 1) if days else None,
         "lines_per_order": ratio(len(good), len(days)),
-        "products_180d": len([1 for seen in products.values() if min(seen) <= 180 * DAY]),
         "new_products_180d": len([1 for seen in products.values() if max(seen) <= 180 * DAY]),
         "repeat_product_share": ratio(
             len([1 for seen in products.values() if len(seen) > 1]), len(products)
@@ -402,7 +397,6 @@ def terms(mine: list[dict[str, Any]]) -> dict[str, Value]:
         "downgrades": len([1 for now, then in priced if now < then]),
         "days_since_plan_change": days_of(least([row["started_age"] for row, _ in changes])),
         "returns": len(long_away),
-        "longest_away_days": days_of(most(long_away)),
         "cancellations": len(
             [1 for row in known if row["cancelled_age"] is not None and row["cancelled_age"] > 0]
         ),
