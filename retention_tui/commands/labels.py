@@ -122,7 +122,9 @@ def show_labels(session: Session, report: LabelReport) -> None:
     if report.variants:
         days = " ".join(f"{cutoff:%Y-%m-%d}" for cutoff in report.compared_at)
         session.say(
-            "The rule set otherwise, at the cutoffs {days}; * is the rule as it is", days=days
+            "The rule set otherwise, at the cutoffs {days}; * is the rule as it is. cutoffs: how "
+            "many the history leaves to train on.",
+            days=days,
         )
         session.table(
             ("parameter", "days", "eligible", "churned", "base rate", "came back", "cutoffs"),

@@ -80,3 +80,24 @@ def test_a_cutoff_outside_the_data_is_a_usage_error(shell: Shell) -> None:
     status, out, err = shell.call("prove", "--as-of", "2035-01-01")
     assert (status, out) == (2, "")
     assert "is no cutoff of these data" in err
+
+
+def test_a_column_that_tells_who_left_stops_the_training(
+    static_table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The settlement at the end of a contract is no cause of it."""
+    customers = static_table / "customers.csv"
+    head, *rows = customers.read_text("utf-8").splitlines()
+    settled = [f"{row},{90 if row.endswith('yes') else 10 + n % 7}" for n, row in enumerate(rows)]
+    customers.write_text("\n".join([f"{head},settled", *settled]) + "\n", "utf-8")
+    mapping = static_table / "mapping.toml"
+    text = mapping.read_text("utf-8").replace('"always"]', '"always", "settled"]')
+    mapping.write_text(text, "utf-8")
+    (static_table / "retention.toml").write_text("", "utf-8")
+    shell = Shell(static_table, capsys)
+    assert shell.call("load")[0] == 0
+    status, out, err = shell.call("train", "--lang", "en")
+    assert (status, out) == (1, "")
+    assert "One feature alone tells who churned: settled (AUC 1.000)" in err
+    assert 'accept_features = ["settled"] under [training]' in err
+    assert shell.json("models") == (0, [])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import UsageError
 from engine.features.label_report.count import count_labels, total
 from engine.features.label_report.types import LabelVariant
 from engine.timeline import ChurnRule
@@ -34,10 +35,17 @@ class Grid:
 
 
 def variants_of(rule: ChurnRule, grid: Grid) -> tuple[tuple[str, ChurnRule], ...]:
-    """(parameter, rule) of every variant, the present value among them; none for given labels."""
+    """(parameter, rule) of every variant, the present value among them; none for given labels.
+
+    Raises `UsageError` where the grid tries what has no say in the rule.
+    """
+    asks_for_activity = rule.kind in ("inactive", "no_payment")
+    if rule.kind == "label" and grid != Grid():
+        raise _no_say("The parameters", rule, "its labels are given in the table outcomes")
+    if rule.kind == "lapsed" and grid.active_within_days:
+        raise _no_say("active_within_days", rule, "it asks for a running subscription")
     if rule.kind == "label":
         return ()
-    asks_for_activity = rule.kind != "lapsed"
     horizon, active = rule.horizon_days, rule.active_within_days
     tried: Mapping[str, Sequence[int]] = {
         "horizon_days": grid.horizon_days or (max(1, horizon // 2), 2 * horizon, *USUAL_DAYS),
@@ -60,6 +68,15 @@ def variants_of(rule: ChurnRule, grid: Grid) -> tuple[tuple[str, ChurnRule], ...
             for days in USUAL_DAYS
         ]
     return tuple(found)
+
+
+def _no_say(what: str, rule: ChurnRule, why: str) -> UsageError:
+    return UsageError(
+        "not_of_this_rule",
+        f"{what} cannot be varied under the churn rule {rule.kind!r}",
+        why=f"The rule has no use for it: {why}",
+        next_step="Leave the option out",
+    )
 
 
 def _with(rule: ChurnRule, parameter: str, value: int) -> ChurnRule:

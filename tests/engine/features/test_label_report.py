@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.errors import DataError
+from engine.errors import DataError, UsageError
 from engine.features.label_report.count import count_labels, total
 from engine.features.label_report.report import label_report
 from engine.features.label_report.types import CutoffLabels, LabelCount
@@ -175,6 +175,12 @@ def test_variants_hold_the_present_value_and_change_one_parameter() -> None:
         assert (parameter, rule) in found
     assert variants_of(ChurnRule("label", 30), Grid()) == ()
     assert not [p for p, _ in variants_of(replace(rule, kind="lapsed"), Grid()) if "active" in p]
+
+
+def test_what_has_no_say_in_a_rule_cannot_be_varied() -> None:
+    for kind, grid in (("label", Grid(horizon_days=(9,))), ("lapsed", Grid((), (), (9,)))):
+        with pytest.raises(UsageError, match=f"under the churn rule '{kind}'"):
+            variants_of(ChurnRule(kind, 30), grid)  # type: ignore[arg-type]
 
 
 def test_variants_are_compared_where_all_are_mature() -> None:
