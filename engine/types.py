@@ -422,6 +422,7 @@ class OutcomeReport:
     censored: int
     still_open: int
     as_of: datetime
+    words: Words | None = None  # why none of the open windows can be closed
 
 
 @dataclass(frozen=True, slots=True)

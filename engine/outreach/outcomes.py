@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib import resources
 from pathlib import Path
 
 from engine.data.summary import churn_rule
-from engine.features.labels import stayed
+from engine.features.labels import given_cutoffs, stayed
 from engine.outreach import audit
 from engine.outreach.context import business
 from engine.outreach.rows import insert_rows
 from engine.store.lease import lease
 from engine.timeline import ChurnRule
-from engine.types import OutcomeReport
+from engine.types import OutcomeReport, Words
 
 
 def close_outcomes(
@@ -28,8 +29,8 @@ def close_outcomes(
     """Set the outcome of every intervention whose window the data cover.
 
     `as_of` (default: the end of the data) bounds what may be looked at. A user who is no longer
-    in the data is `censored`. A given label has no activity to look for: its rows stay open until
-    the label table speaks of a later time.
+    in the data is `censored`. A given label closes the windows that its date covers; labels without
+    a date close none, and the report says so.
     """
     with lease(behaviour) as connection:
         where, rule = business(connection), churn_rule(connection)
@@ -40,7 +41,9 @@ def close_outcomes(
             "FROM intervention AS i LEFT JOIN outcome AS o USING (intervention_id) "
             "WHERE o.intervention_id IS NULL ORDER BY i.intervention_id"
         ).fetchall()
-    due = [row for row in pending if row[3] + rule.grace <= reach and rule.kind != "label"]
+    due = [row for row in pending if row[3] + rule.grace <= reach]
+    given = rule.kind == "label"
+    found = _given(behaviour, due, reach) if given else _read(behaviour, rule, due, reach)
     outcomes = [
         {
             "intervention_id": intervention_id,
@@ -49,7 +52,7 @@ def close_outcomes(
             "closed_at": now,
             "as_of": reach,
         }
-        for intervention_id, outcome in _read(behaviour, rule, due, reach)
+        for intervention_id, outcome in found
     ]
     counts = Counter(str(row["outcome"]) for row in outcomes)
     if outcomes:
@@ -70,7 +73,37 @@ def close_outcomes(
         censored=counts["censored"],
         still_open=len(pending) - len(outcomes),
         as_of=reach,
+        words=_UNDATED if given and pending and not _dated(behaviour) else None,
     )
+
+
+_UNDATED = Words(
+    "标签没有日期，无法判断触达之后的去留，观察窗口保持未结算；请在映射中给出 outcomes.as_of。",
+    "The labels carry no date, so they cannot say who stayed after a contact: the windows stay "
+    "open. Map outcomes.as_of.",
+)
+
+
+def _dated(behaviour: Path) -> bool:
+    with lease(behaviour) as connection:
+        return bool(given_cutoffs(connection))
+
+
+def _given(behaviour: Path, due: Due, reach: datetime) -> list[tuple[str, str]]:
+    """Intervention and outcome by the labels of the first date that covers the window."""
+    sql = (resources.files("engine.outreach") / "sql" / "given_labels.sql").read_text("utf-8")
+    with lease(behaviour) as connection:
+        rows = connection.execute(
+            sql,
+            {
+                "ids": [row[0] for row in due],
+                "user_ids": [row[1] for row in due],
+                "ends": [row[3] for row in due],
+                "as_of": reach,
+            },
+        ).fetchall()
+    meaning = {0: "retained", 1: "churned", None: "censored"}
+    return [(intervention_id, meaning[label]) for intervention_id, label in rows]
 
 
 Due = Sequence[tuple[str, str, datetime, datetime]]

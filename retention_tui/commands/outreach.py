@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -191,6 +192,8 @@ def outcomes(context: typer.Context) -> None:
         censored=report.censored,
         still_open=report.still_open,
     )
+    if report.words is not None:
+        print(report.words.pick(session.language), file=sys.stderr)
     if session.as_json:
         session.emit(report)
 

@@ -153,6 +153,35 @@ def test_campaign_counts_are_by_assignment_with_known_outcomes(world: Any) -> No
     assert counts.held_out_retained == sum(arms[user] == "holdout" for user in stay)
 
 
+def test_labels_close_the_windows_that_their_date_covers(world: Any) -> None:
+    users = ("u00", "u01", "u02", "u03")
+    sent(world, *users, holdout=0.0)
+    rule = ChurnRule("label", 30)
+    extend(world, 400, rule)
+    undated = close(world)
+    assert (undated.closed, undated.still_open) == (0, 4)
+    assert undated.words is not None
+    assert "outcomes.as_of" in undated.words.en
+    (end,) = world.sql("SELECT DISTINCT window_end FROM intervention")[0]
+    for day, labels in ((-1, (1, 1, 1)), (3, (0, 1, None)), (40, (1, 0, 1))):
+        for user_id, label in zip(users, labels, strict=False):
+            if label is not None:
+                world.change(
+                    "INSERT INTO outcomes VALUES (?, ?, ?)", user_id, label, end + timedelta(day)
+                )
+    closed = close(world)
+    assert closed.words is None
+    # The first date behind the window decides; it does not speak of the last two.
+    assert outcomes(world) == {
+        "u00": "retained",
+        "u01": "churned",
+        "u02": "censored",
+        "u03": "censored",
+    }
+    assert closed.closed == 4
+    assert close(world).closed == 0
+
+
 def test_contacts_feed_honest_labels(world: Any) -> None:
     plan_id = sent(world, *world.users[:30], holdout=0.4)
     contacts = log.contacts(world.ledger)
