@@ -18,6 +18,7 @@ from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
+from engine.features.snapshots import workspace_snapshots
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
@@ -28,6 +29,9 @@ from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
 from engine.types import LabelCounts, Metrics, ModelCard
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
+
+WITHOUT_NET = ("hist_gradient_boosting", "logistic")
+"""Choices of a model that train no net: nobody reads the sequences then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,11 @@ def collect_rows(
     *,
     as_of: datetime | None,
     progress: Callable[[str, float], None],
+    sequences: bool = True,
 ) -> Rows:
     """Features and labels at every cutoff, in one read lease; the log decides which rows count.
 
+    `sequences`: with the last events, for models that read them.
     Raises `DataError` when the history is too short for the churn rule.
     """
     with lease(places.behaviour) as connection:
@@ -77,7 +83,14 @@ def collect_rows(
             test_cutoffs=settings.training.test_cutoffs,
             given=given_cutoffs(connection) if rule.kind == "label" else (),
         )
-        frames = build_labelled(connection, rule, plan.all, progress=progress)
+        frames = build_labelled(
+            connection,
+            rule,
+            plan.all,
+            sequences=sequences,
+            snapshots=workspace_snapshots(places, settings),
+            progress=progress,
+        )
     log = contacts(places.ledger)
     honest = {
         cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
@@ -143,11 +156,15 @@ def retrain(
             progress=progress,
             should_stop=should_stop,
         )
+    registry = Registry(places.models, places.ledger)
+    champion_id = registry.champion_id()
+    champion = None if champion_id is None else registry.load(champion_id)
     rows = collect_rows(
         places,
         settings,
         as_of=as_of,
         progress=lambda stage, done: progress(stage, 0.25 * done, {}),
+        sequences=model not in WITHOUT_NET or (champion is not None and champion.reads_sequences),
     )
     stop_at_a_leak(rows.train, accepted=settings.training.accept_features)
     config = TrainingConfig(
@@ -166,12 +183,10 @@ def retrain(
         should_stop=should_stop,
     )
     progress("evaluate", 0.9, {})
-    registry = Registry(places.models, places.ledger)
-    champion_id = registry.champion_id()
     label, users = rows.test.label, rows.test.frame.user_ids
     risks = {"challenger": challenger.model.predict(rows.test.frame).risk}
-    if champion_id is not None:
-        risks["champion"] = registry.load(champion_id).predict(rows.test.frame).risk
+    if champion is not None:
+        risks["champion"] = champion.predict(rows.test.frame).risk
     for name, single in challenger.singles.items():
         risks[name] = single.predict(rows.test.frame).risk
 
@@ -236,7 +251,12 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
         return Remeasured(*remeasure_timeless(places, settings, champion))
     with lease(places.behaviour) as connection:
         rule = churn_rule(connection)
-        frames = build_labelled(connection, rule, champion.test.cutoffs)
+        frames = build_labelled(
+            connection,
+            rule,
+            champion.test.cutoffs,
+            snapshots=workspace_snapshots(places, settings),
+        )
     log = contacts(places.ledger)
     rows = concatenate(
         [

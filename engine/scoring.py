@@ -23,6 +23,7 @@ from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
 from engine.features.fetch import chunks
 from engine.features.frame import FeatureFrame
+from engine.features.snapshots import workspace_snapshots
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
@@ -100,6 +101,7 @@ def score(
                 cutoff,
                 columns=model.columns,
                 sequences=model.reads_sequences,
+                snapshots=workspace_snapshots(places, settings),
             )
             specs = SPECS
         if len(frame) == 0:

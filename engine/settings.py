@@ -79,6 +79,8 @@ class TrainingSettings(Section):
     """The same seed and data give the same model. 随机种子：同样的数据得到同样的模型。"""
     budget_s: float = Field(default=600, gt=0)
     """Seconds that one retrain may take. 一次训练的时间上限（秒）。"""
+    feature_cache_mb: int = Field(default=4096, ge=0)
+    """Disk for the features of past cutoffs; 0: none kept. 特征快照占用磁盘的上限，0 为不保留。"""
     threads: int = Field(default=0, ge=0)
     """Of torch and DuckDB; 0: one less than the machine has. 线程数；0 表示比核数少一个。"""
     accept_features: list[str] = []

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.features.available import available
 from engine.features.catalogue import SPECS, FeatureSpec, available_specs, specs_named
-from engine.features.compile import compile_features, feature_query, fingerprint
+from engine.features.compile import (
+    FeatureQuery,
+    compile_features,
+    feature_query,
+    fingerprint,
+)
 from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.features.labels import eligible_sql, labels, parameters
 from engine.features.run import feature_chunks
 from engine.features.sequences import newest_sql, pull_activity
+from engine.features.snapshots import FeatureTable, Snapshots, key_of
 from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
@@ -40,16 +46,20 @@ def build_frame(
     *,
     columns: tuple[str, ...] | None = None,
     sequences: bool = True,
+    snapshots: Snapshots | None = None,
 ) -> FeatureFrame:
     """The users eligible at `cutoff`, ordered by id.
 
     `columns`: exactly these, in this order (a model's); None: what the loaded data can fill.
     `sequences`: with the last events; a model that does not read them is spared their cost.
+    `snapshots`: where the features of a cutoff are looked up and kept.
     Raises `ModelError` naming a column that the catalogue lacks.
     """
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)
-    return frame_at(connection, rule, cutoff, specs, facts, sequences=sequences)
+    return frame_at(
+        connection, rule, cutoff, specs, facts, sequences=sequences, snapshots=snapshots
+    )
 
 
 def build_labelled(
@@ -59,12 +69,14 @@ def build_labelled(
     *,
     columns: tuple[str, ...] | None = None,
     sequences: bool = True,
+    snapshots: Snapshots | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[datetime, LabelledFrame]:
     """Labelled rows for each cutoff; all share their columns and one flat array of events.
 
     `progress` is told ("features", share done). Labels are by the rows loaded now: a cutoff that
-    is not mature yet (`ChurnRule.mature`) gets labels that are not final.
+    is not mature yet (`ChurnRule.mature`) gets labels that are not final; they are told anew each
+    time, since later rows decide them. With `snapshots` only the features of new cutoffs cost.
     """
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)
@@ -74,7 +86,7 @@ def build_labelled(
     stream = pull_activity(connection, ordered) if sequences else None
     frames = {}
     for done, cutoff in enumerate(ordered, start=1):
-        frame = _features(connection, rule, cutoff, specs, facts)
+        frame = _features(connection, rule, cutoff, specs, facts, snapshots)
         if stream is not None:
             frame = replace(frame, sequences=stream.until(cutoff, frame.user_ids))
         user_ids, label = labels(connection, rule, cutoff)
@@ -94,9 +106,10 @@ def frame_at(
     facts: frozenset[str],
     *,
     sequences: bool = True,
+    snapshots: Snapshots | None = None,
 ) -> FeatureFrame:
     """The eligible users at `cutoff`, with columns and facts given."""
-    frame = _features(connection, rule, cutoff, specs, facts)
+    frame = _features(connection, rule, cutoff, specs, facts, snapshots)
     if not sequences:
         return frame
     stream = pull_activity(connection, [cutoff], frame.user_ids)
@@ -109,16 +122,45 @@ def _features(
     cutoff: datetime,
     specs: Sequence[FeatureSpec],
     facts: frozenset[str],
+    snapshots: Snapshots | None,
 ) -> FeatureFrame:
     query = feature_query(specs, facts, population=eligible_sql(rule))
-    bound = parameters(query.text(), rule, cutoff)
-    names = [spec.name for spec in specs]
+    text = query.text()
+    bound = parameters(text, rule, cutoff)
+    names = tuple(spec.name for spec in specs)
+    key = None if snapshots is None else key_of(connection, cutoff, text, bound)
+    if snapshots is None or key is None:
+        table = _computed(connection, query, bound, names)
+    else:
+        found = snapshots.read(key)
+        if found is None:
+            table = _computed(connection, query, bound, names)
+            # What was written is mapped from the disk: a retrain holds one cutoff at a time.
+            if snapshots.keep(key, table):
+                found = snapshots.read(key)
+        table = found or table
+    return FeatureFrame(
+        user_ids=table.user_ids,
+        cutoffs=np.full(len(table.user_ids), np.datetime64(cutoff, "s")),
+        segments=table.segments,
+        columns=names,
+        values=table.values,
+        sequences=no_sequences(len(table.user_ids)),
+    )
+
+
+def _computed(
+    connection: duckdb.DuckDBPyConnection,
+    query: FeatureQuery,
+    bound: dict[str, Any],
+    names: Sequence[str],
+) -> FeatureTable:
     users: list[NDArray[np.object_]] = []
     segments: list[NDArray[np.object_]] = []
     rows = 0
     # Pages that no row reaches are never touched, so room for every user costs nothing.
     (most,) = connection.execute("SELECT count(*) FROM users").fetchone() or (0,)
-    values = np.empty((most, len(specs)), dtype=np.float32)
+    values = np.empty((most, len(names)), dtype=np.float32)
     for chunk in feature_chunks(connection, query, bound, rows=CHUNK_ROWS):
         users.append(chunk["user_id"])
         segments.append(chunk["segment"])
@@ -126,11 +168,6 @@ def _features(
             values[rows : rows + len(users[-1]), place] = chunk[name]
         rows += len(users[-1])
     nobody = np.zeros(0, dtype=object)
-    return FeatureFrame(
-        user_ids=np.concatenate([nobody, *users]),
-        cutoffs=np.full(rows, np.datetime64(cutoff, "s")),
-        segments=np.concatenate([nobody, *segments]),
-        columns=tuple(names),
-        values=values[:rows],
-        sequences=no_sequences(rows),
+    return FeatureTable(
+        np.concatenate([nobody, *users]), np.concatenate([nobody, *segments]), values[:rows]
     )
