@@ -261,7 +261,7 @@ def shift_lines(card: ModelCard) -> list[Content]:
     if card.shift is None or not card.shift.warns:
         return []
     words = clean(card.shift.words.pick(current_language()))
-    return [Content(words).stylize("$text-warning")]
+    return [Content.styled(words, "$text-warning")]
 
 
 def difference(interval: Interval) -> str:

@@ -8,6 +8,7 @@ import pytest
 from tui_support import FakeEngineClient, running, screen_text, settled, toasts, wait_for, workbench
 
 from engine.errors import StateError
+from engine.types import CutoffShift, Words
 from retention_tui.modals.confirm import Confirm
 from retention_tui.modals.export import ExportDialog
 from retention_tui.screens.models import ModelsScreen
@@ -50,6 +51,16 @@ async def test_the_gate_can_say_no(fake: FakeEngineClient) -> None:
     async with running(app) as pilot:
         await go(pilot, app, "f4")
         assert "The gate does not recommend it" in screen_text(app)
+
+
+async def test_test_cutoffs_unlike_the_training_rows_are_a_warning(fake: FakeEngineClient) -> None:
+    warning = Words("测试截止时刻不同", "The test cutoffs are not like the training rows")
+    shift = CutoffShift(0.99, 0.8, {"tenure_days": 0.7}, True, warning)
+    fake.cards = (replace(fake.cards[0], shift=shift), fake.cards[1])
+    app = workbench(fake, language="en")
+    async with running(app) as pilot:
+        await go(pilot, app, "4")
+        assert warning.en in " ".join(screen_text(app).split())
 
 
 async def test_no_model_says_which_key_makes_one(fake: FakeEngineClient) -> None:

@@ -14,6 +14,8 @@ from engine.errors import DataError
 from engine.evaluation.alarms import cutoff_shift, single_feature_auc, stop_at_a_leak
 from engine.features.frame import FeatureFrame, LabelledFrame
 from engine.settings import Settings
+from engine.store.codec import from_json, to_json
+from engine.types import CutoffShift
 
 Plant = Callable[..., LabelledFrame]
 
@@ -101,6 +103,7 @@ def test_a_column_that_changed_its_unit_warns_and_is_named(planted: Plant, cutof
     assert next(iter(changed.columns)) == "column_3"
     assert "column_3" in changed.words.en
     assert "column_3" in changed.words.zh
+    assert from_json(CutoffShift, to_json(changed)) == changed
     calendar = cutoff_shift(train, replace(test, values=values), ignored=("column_3",), seed=7)
     assert calendar is not None
     assert not calendar.warns
