@@ -30,6 +30,7 @@ class Data:
         self._places = places
         self._settings = settings
         self._clock = clock
+        self._checked: tuple[tuple[int, int], QualityReport] | None = None
 
     @property
     def mapping(self) -> Path:
@@ -69,14 +70,22 @@ class Data:
             return summary(connection)
 
     def check(self) -> QualityReport:
-        """The data-quality report of what is loaded, and which features the data allow."""
+        """The data-quality report of what is loaded, and which features the data allow.
+
+        Measured once for each database file: a hundred million events take their time.
+        """
         from engine.features.available import available
         from engine.features.spec import KINDS
 
         known = {kind for kinds in KINDS.values() for kind in kinds}
         with self._loaded() as connection:
-            report = check(connection, known_kinds=known, limits=self._settings.data)
-            return replace(report, features=_groups(available(connection)))
+            file = self._places.behaviour.stat()
+            version = (file.st_ino, file.st_mtime_ns)
+            if self._checked is None or self._checked[0] != version:
+                report = check(connection, known_kinds=known, limits=self._settings.data)
+                report = replace(report, features=_groups(available(connection)))
+                self._checked = (version, report)
+            return self._checked[1]
 
     def write_report(self, report: QualityReport, language: Language, path: Path | None) -> Path:
         """Write `report` as one HTML file that needs nothing from outside; where it is.

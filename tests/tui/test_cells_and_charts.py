@@ -13,7 +13,7 @@ from tui_support import HOSTILE
 from engine.types import Words
 from retention_tui.jobs import JobStatus
 from retention_tui.widgets.cells import clean, fit
-from retention_tui.widgets.charts import bar, braille_lines
+from retention_tui.widgets.charts import bar, braille_lines, spark
 from retention_tui.widgets.job_bar import job_line, progress_cells
 
 
@@ -57,6 +57,16 @@ def test_a_curve_falls_from_the_first_row_to_the_last() -> None:
     assert picture[0][-1] == blank
     assert picture[3][0] == blank
     assert picture[3][-1] != blank
+
+
+@given(st.lists(st.integers(0, 9_000), max_size=60), st.integers(0, 40))
+def test_a_spark_shows_the_last_values_and_no_mark_for_none(values: list[int], width: int) -> None:
+    line = spark(values, width)
+    shown = values[-width:] if width else []
+    assert cell_len(line) == width
+    assert [mark == " " for mark in line[width - len(shown) :]] == [not value for value in shown]
+    if any(shown):
+        assert line[width - len(shown) :][shown.index(max(shown))] == "█"
 
 
 def test_a_curve_of_nothing_is_blank() -> None:

@@ -80,7 +80,18 @@ async def test_the_screen_shows_exactly_the_numbers_of_the_report(loaded: Path) 
     async with running(app, (200, 60)) as pilot:
         await go(pilot, app)
         lines = screen_text(app).splitlines()
+        rows = findings(report)
+        orphan = next(n for n, row in enumerate(rows) if getattr(row.behind, "reason", "") ==
+                      "orphan_user")  # fmt: skip
+        await pilot.press(*["down"] * orphan, "enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, QuarantineDialog), "rows")
+        await pilot.pause()
+        assert "event_id=x1  user_id=nobody  occurred_at=2025-06-02  kind=k" in screen_text(app)
+        await pilot.press("escape", "e")
+        await wait_for(pilot, lambda: "Report written to" in toasts(app), "written")
     client.close()
+    (page,) = (loaded / "reports").glob("data-*.html")
+    assert report.words.en in page.read_text("utf-8")
     text = "\n".join(lines)
     assert report.words.en in text
     assert f"quarantined {report.summary.quarantined}" in text
