@@ -46,6 +46,12 @@ class Models:
         model_id = self._registry.champion_id()
         return None if model_id is None else self.card(model_id)
 
+    def feature_cache_bytes(self) -> int:
+        """What the features kept of past cutoffs take up on disk."""
+        from engine.features.snapshots import size_bytes
+
+        return size_bytes(self._places.features)
+
     def train(
         self,
         *,

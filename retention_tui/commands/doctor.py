@@ -89,6 +89,7 @@ def _workspace(session: Session) -> list[Finding]:
         loaded = workspace.data.summary()
         champion = workspace.models.champion()
         run = workspace.risk.latest()
+        cache_bytes = workspace.models.feature_cache_bytes()
     except RetentionError as error:
         return [Finding("workspace", False, error.what, error.next_step)]
     return [
@@ -111,4 +112,5 @@ def _workspace(session: Session) -> list[Finding]:
             f"{run.users} users, {run.cutoff:%Y-%m-%d}" if run else "",
             "" if run else "Run retention score",
         ),
+        Finding("feature cache", True, f"{cache_bytes / 1024**2:.0f} MiB"),
     ]
