@@ -74,6 +74,7 @@ class Data:
 
         Measured once for each database file: a hundred million events take their time.
         """
+        from engine.features.attributes.schema import timeless
         from engine.features.available import available
         from engine.features.spec import KINDS
 
@@ -83,7 +84,8 @@ class Data:
             version = (file.st_ino, file.st_mtime_ns)
             if self._checked is None or self._checked[0] != version:
                 report = check(connection, known_kinds=known, limits=self._settings.data)
-                report = replace(report, features=_groups(available(connection)))
+                if not timeless(connection):  # there the attributes are the features
+                    report = replace(report, features=_groups(available(connection)))
                 self._checked = (version, report)
             return self._checked[1]
 

@@ -88,11 +88,12 @@ def show_quality(session: Session, report: QualityReport) -> None:
                 for one in incomplete
             ),
         )
-    print()
-    session.table(
-        ("features", "computed", "lacking"),
-        (
-            (group.words.pick(language), f"{group.computed}/{group.total}", " ".join(group.lacking))
-            for group in report.features
-        ),
-    )
+    if report.features:
+        print()
+        session.table(
+            ("features", "computed", "lacking"),
+            (
+                (one.words.pick(language), f"{one.computed}/{one.total}", " ".join(one.lacking))
+                for one in report.features
+            ),
+        )

@@ -14,7 +14,9 @@ from typing import Any
 
 import duckdb
 
+from engine.data.attributes import attribute_names, pointer
 from engine.data.checks import REASONS
+from engine.data.compile import BLANKS
 from engine.data.quality.report import ColumnQuality, QuarantineGroup
 from engine.types import DataSummary
 
@@ -125,11 +127,15 @@ def measure(
                 "SELECT kind, count(*) FROM events GROUP BY kind ORDER BY count(*) DESC, kind"
             ).fetchall()
         ),
-        columns=tuple(
-            column
-            for table, names in READ_COLUMNS.items()
-            if loaded.rows[table]
-            for column in _columns(connection, table, names, loaded.rows[table])
+        columns=(
+            *(
+                column
+                for table, names in READ_COLUMNS.items()
+                if loaded.rows[table]
+                for column in _columns(connection, table, names, loaded.rows[table])
+            ),
+            # Without a time axis the attributes are what features read.
+            *(() if daily else _attributes(connection, loaded.users)),
         ),
         users=UserCounts(*_rows(connection, "users")[0]),
         user_step=step["step"],
@@ -195,6 +201,23 @@ def _columns(
             outlier_limit=limits.get(name),
         )
         for n, name in enumerate(names)
+    ]
+
+
+def _attributes(connection: duckdb.DuckDBPyConnection, users: int) -> list[ColumnQuality]:
+    names = attribute_names(connection)
+    if not names:
+        return []
+    about = {"names": names, "pointers": [pointer(name) for name in names], "blanks": BLANKS}
+    return [
+        ColumnQuality(
+            table="attributes",
+            column=name,
+            missing=users - present,
+            missing_share=(users - present) / users,
+            constant=constant and present > 1,
+        )
+        for name, present, constant in _rows(connection, "attributes", about)
     ]
 
 

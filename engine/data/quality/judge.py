@@ -209,9 +209,10 @@ def _users(figures: Figures, loaded: DataSummary) -> Iterable[QualityCheck]:
         (rules.WITHOUT_EMAIL, counts.without_email),
         (rules.WITHOUT_CONSENT, counts.without_consent),
         (rules.SHARING_EMAIL, counts.sharing_email),
-        (rules.WITHOUT_SIGN_UP, counts.without_sign_up),
+        (rules.WITHOUT_SIGN_UP, counts.without_sign_up if figures.daily else None),
     ):
-        yield one.judge(_share(count, loaded.users), count)
+        if count is not None:
+            yield one.judge(_share(count, loaded.users), count)
 
 
 def _values(figures: Figures, loaded: DataSummary) -> Iterable[QualityCheck]:

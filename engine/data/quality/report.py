@@ -97,7 +97,7 @@ class QualityReport:
     quarantined: Mapping[str, Mapping[str, int]]  # table -> reason -> rows
     quarantine: tuple[QuarantineGroup, ...]  # the same with examples, most frequent first
     unknown_kinds: Mapping[str, int]  # the most frequent that no feature reads by name -> events
-    features: tuple[FeatureGroup, ...] = ()
+    features: tuple[FeatureGroup, ...] = ()  # empty without a time axis: see the attributes
 
     @property
     def worst_first(self) -> tuple[QualityCheck, ...]:

@@ -101,6 +101,26 @@ def test_the_order_of_the_rows_does_not_matter(connection: duckdb.DuckDBPyConnec
     assert measured(connection, rows) == found
 
 
+def test_without_a_time_axis_the_attributes_are_columns(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    people = ('{"a/b": "1", "plan": "x"}', '{"a/b": " ", "plan": "x"}', None)
+    connection.executemany(
+        "INSERT INTO users (user_id, attributes) VALUES (?, ?)",
+        [(f"u{n}", said) for n, said in enumerate(people)],
+    )
+    tables = ("users", "events", "payments", "subscriptions", "contents", "messages")
+    loaded = DataSummary(
+        3, dict.fromkeys(tables, 0) | {"users": 3}, AS_OF, AS_OF, AS_OF, "CNY", "UTC", 0
+    )
+    found = [
+        (one.column, one.missing, one.constant)
+        for one in measure(connection, loaded, examples=5).columns
+        if one.table == "attributes"
+    ]
+    assert found == [("a/b", 2, False), ("plan", 1, True)]
+
+
 def test_dates_without_a_clock_are_not_called_repeats(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

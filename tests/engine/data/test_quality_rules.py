@@ -170,7 +170,7 @@ def test_without_a_time_axis_nothing_is_said_about_days() -> None:
     found = checks(replace(GOOD, daily={}, hours=(), kinds={}, comparable=0, user_days=0))
     assert not set(found) & {
         "longest_gap", "silent_at_end", "history", "late_facts", "users_without_facts",
-        "unknown_kinds", "quiet_hours",
+        "unknown_kinds", "quiet_hours", "without_sign_up",
     }  # fmt: skip
 
 
