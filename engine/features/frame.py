@@ -17,8 +17,9 @@ MAX_EVENTS = 128
 class Sequences:
     """Events of all users as flat arrays; row i owns the half-open slice [start[i], stop[i]).
 
-    Events are ordered by (user, known_at, event id), so the events known before a cutoff are a
-    prefix of the user's slice and one flat array serves every cutoff. E events, N rows.
+    Events are ordered by (user, known_at), then by what is seen of them here, so the events known
+    before a cutoff are a prefix of the user's slice and one flat array serves every cutoff. E
+    events, N rows.
     """
 
     kind: NDArray[np.unsignedinteger[Any]]  # (E,) index into kinds, as small as they allow
@@ -112,14 +113,12 @@ def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
     """The rows of `parts` one after another.
 
     The parts must share their columns and their flat event arrays, as the frames of one
-    `build_labelled` do. Raises `ValueError` otherwise.
+    `build_labelled` do, or have no events. Raises `ValueError` otherwise.
     """
     first = parts[0].frame
     for part in parts[1:]:
-        if (
-            part.frame.columns != first.columns
-            or part.frame.sequences.kind is not first.sequences.kind
-        ):
+        events, own = first.sequences.kind, part.frame.sequences.kind
+        if part.frame.columns != first.columns or (own is not events and (len(own) or len(events))):
             raise ValueError("frames of different builds cannot be concatenated")
     frame = FeatureFrame(
         np.concatenate([part.frame.user_ids for part in parts]),

@@ -14,7 +14,7 @@ import pytest
 from engine.features.build import build_frame, build_labelled
 from engine.features.catalogue import SPECS
 from engine.features.compile import PEERS
-from engine.features.frame import FeatureFrame
+from engine.features.frame import FeatureFrame, concatenate
 from engine.features.proofs import differences
 from engine.timeline import ChurnRule
 
@@ -129,3 +129,18 @@ def test_columns_given_are_the_columns_got(
     some = build_frame(connection, inactive, cutoff, columns=names)
     assert some.columns == names
     assert some.values.tobytes() == everything.values[:, chosen].tobytes()
+
+
+def test_cutoffs_without_events_can_be_joined(
+    connection: duckdb.DuckDBPyConnection, inactive: ChurnRule, cutoff: datetime
+) -> None:
+    """A model that reads no sequences is trained on several cutoffs too."""
+    moments = [cutoff - timedelta(days=30), cutoff]
+    columns = ("events_total", "tenure_days")
+    asked = build_labelled(connection, inactive, moments, columns=columns, sequences=False)
+    joined = concatenate(list(asked.values()))
+    assert len(joined) == sum(len(part) for part in asked.values())
+    read = build_labelled(connection, inactive, moments, columns=columns)
+    assert joined.frame.values.tobytes() == concatenate(list(read.values())).frame.values.tobytes()
+    with pytest.raises(ValueError, match="different builds"):
+        concatenate([asked[cutoff], read[cutoff]])
