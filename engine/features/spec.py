@@ -59,6 +59,18 @@ def between(newer_days: int, older_days: int) -> str:
     return f"age_s > {newer_days * DAY_S} AND age_s <= {older_days * DAY_S}"
 
 
+def days_between(newer_days: int, older_days: int) -> str:
+    """The same as `between` in a view of days: day 0 is the last one before the cutoff."""
+    newer = f"day >= {newer_days} AND " if newer_days else ""
+    return f"{newer}day < {older_days}"
+
+
+def summed(column: str, days: int, *, newer_days: int = 0) -> str:
+    """SQL, over a view of days: the sum of counts or amounts in [days, newer_days) days ago."""
+    within_days = days_between(newer_days, days)
+    return f"CAST(coalesce(sum({column}) FILTER (WHERE {within_days}), 0) AS BIGINT)"
+
+
 def one_of(column: str, values: Iterable[str]) -> str:
     """SQL condition: `column` is one of `values` (constants of the catalogue, never user text)."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"

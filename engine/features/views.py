@@ -13,7 +13,7 @@ from engine.features.spec import KINDS, one_of
 ONE_ROW_PER_USER = frozenset({"newest_term", "known_users", "favourite_topic", "calendar"})
 """Views whose rows are users already: their specs are plain expressions."""
 
-PASSES = frozenset({"known_events", "recent_events"})
+PASSES = frozenset({"known_events"})
 """Views that let the rows of a big table pass: reading it again is cheaper than a copy of them."""
 
 _WORD = re.compile(r"[a-z_][a-z_0-9]*")

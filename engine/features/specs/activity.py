@@ -8,7 +8,7 @@ from engine.features.spec import (
     days_since,
     one_of,
     ratio,
-    within,
+    summed,
     words,
 )
 from engine.types import Words
@@ -41,8 +41,8 @@ def _events(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"events_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE {within(days)})",
+        "event_days",
+        summed("events", days),
         "count",
         -1,
         True,
@@ -59,8 +59,8 @@ def _learning(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"learning_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE learns AND {within(days)})",
+        "event_days",
+        summed("learned", days),
         "count",
         -1,
         True,
@@ -78,8 +78,8 @@ def _minutes(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"minutes_{days}d",
         _GROUP,
-        "recent_events",
-        ratio(f"coalesce(sum(duration_ms) FILTER (WHERE {within(days)}), 0)", 60_000),
+        "event_days",
+        ratio(summed("duration_ms", days), 60_000),
         "minutes",
         -1,
         True,
@@ -96,8 +96,8 @@ def _warm(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"warm_actions_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE warm AND {within(days)})",
+        "event_days",
+        summed("warm", days),
         "count",
         -1,
         True,

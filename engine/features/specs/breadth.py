@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, within, words
+from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, summed, words
 from engine.types import Words
 
 _GROUP = "content_exhausted"
@@ -56,8 +56,8 @@ def _distinct(column: str, label: Words, zh: str, en: str, need: str) -> Feature
     return FeatureSpec(
         f"{column}s_90d",
         _GROUP,
-        "touched_contents",
-        f"count(DISTINCT {column}) FILTER (WHERE {_touched(90)})",
+        "recent_contents",
+        f"count(DISTINCT {column})",
         "count",
         -1,
         True,
@@ -158,8 +158,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "releases_opened_60d",
         _GROUP,
-        "touched_contents",
-        f"count(*) FILTER (WHERE published_age_s <= {60 * DAY_S})",
+        "opened_releases",
+        "count(*)",
         "count",
         -1,
         True,
@@ -249,8 +249,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "searches_28d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE searches AND {within(28)})",
+        "event_days",
+        summed("searches", 28),
         "count",
         0,
         True,
@@ -262,11 +262,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "search_share_28d",
         _GROUP,
-        "recent_events",
-        ratio(
-            f"count(*) FILTER (WHERE searches AND {within(28)})",
-            f"count(*) FILTER (WHERE {within(28)})",
-        ),
+        "event_days",
+        ratio(summed("searches", 28), summed("events", 28)),
         "share",
         1,
         True,

@@ -9,6 +9,7 @@ from engine.features.spec import (
     days_since,
     one_of,
     ratio,
+    summed,
     within,
     words,
 )
@@ -51,8 +52,8 @@ def _price_views(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"price_views_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE views_price AND {within(days)})",
+        "event_days",
+        summed("price_views", days),
         "count",
         0,
         True,
@@ -70,8 +71,8 @@ def _cancel_views(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"cancel_views_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE views_exit AND {within(days)})",
+        "event_days",
+        summed("cancel_views", days),
         "count",
         1,
         True,
@@ -273,8 +274,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "days_since_cancel_view",
         _GROUP,
-        "recent_events",
-        days_since("min(age_s) FILTER (WHERE views_exit)"),
+        "event_days",
+        days_since("min(cancel_view_age_s) FILTER (WHERE day < 90)"),
         "days",
         -1,
         True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, ratio, words
+from engine.features.spec import FeatureSpec, ratio, summed, words
 from engine.types import Words
 
 _GROUP = "fading_use"
@@ -287,12 +287,10 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "day_quarter_focus_90d",
         _GROUP,
-        "recent_events",
+        "event_days",
         ratio(
-            "greatest("
-            + ", ".join(f"count(*) FILTER (WHERE day_quarter = {part})" for part in range(4))
-            + ")",
-            "count(*)",
+            "greatest(" + ", ".join(summed(f"quarter_{part}", 90) for part in range(4)) + ")",
+            summed("events", 90),
         ),
         "share",
         0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, within, words
+from engine.features.spec import DAY_S, FeatureSpec, days_since, ratio, summed, within, words
 from engine.types import Words
 
 _GROUP = "support_trouble"
@@ -37,8 +37,8 @@ def _failed_logins(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"failed_logins_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE fails_login AND {within(days)})",
+        "event_days",
+        summed("failed_logins", days),
         "count",
         1,
         True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, between, ratio, within, words
+from engine.features.spec import FeatureSpec, ratio, summed, words
 from engine.types import Words
 
 _GROUP = "fading_use"
@@ -29,11 +29,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "minutes_trend",
         _GROUP,
-        "recent_events",
-        ratio(
-            f"coalesce(sum(duration_ms) FILTER (WHERE {within(28)}), 0) * 2",
-            f"coalesce(sum(duration_ms) FILTER (WHERE {between(28, 84)}), 0)",
-        ),
+        "event_days",
+        ratio(f"{summed('duration_ms', 28)} * 2", summed("duration_ms", 84, newer_days=28)),
         "ratio",
         -1,
         True,

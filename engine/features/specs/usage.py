@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from engine.features.spec import FeatureSpec, between, ratio, within, words
+from engine.features.spec import FeatureSpec, days_between, ratio, summed, words
 from engine.types import Words
 
 _GROUP = "fading_use"
 _NEEDS = ("events:value",)
 
 
-def _sum(condition: str) -> str:
-    return f"CAST(sum(value_u) FILTER (WHERE {condition}) AS DOUBLE)"
+def _sum(days: int, newer_days: int = 0) -> str:
+    return f"CAST(sum(value_u) FILTER (WHERE {days_between(newer_days, days)}) AS DOUBLE)"
 
 
-def _mean(condition: str) -> str:
-    return ratio(
-        f"sum(value_u) FILTER (WHERE {condition})", f"count(value_u) FILTER (WHERE {condition})"
-    )
+def _mean(days: int) -> str:
+    return ratio(f"sum(value_u) FILTER (WHERE day < {days})", summed("value_events", days))
 
 
 def _usage(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"usage_{days}d",
         _GROUP,
-        "recent_events",
-        ratio(f"coalesce({_sum(within(days))}, CAST(0 AS DOUBLE))", 1000),
+        "event_days",
+        ratio(f"coalesce({_sum(days)}, CAST(0 AS DOUBLE))", 1000),
         "number",
         -1,
         True,
@@ -40,8 +38,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "usage_trend",
         _GROUP,
-        "recent_events",
-        ratio(f"({_sum(within(28))} * CAST(2 AS DOUBLE))", _sum(between(28, 84))),
+        "event_days",
+        ratio(f"({_sum(28)} * CAST(2 AS DOUBLE))", _sum(84, newer_days=28)),
         "ratio",
         -1,
         True,
@@ -55,8 +53,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "usage_mean_28d",
         _GROUP,
-        "recent_events",
-        ratio(_mean(within(28)), 1000),
+        "event_days",
+        ratio(_mean(28), 1000),
         "number",
         0,
         True,
@@ -70,8 +68,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "usage_mean_ratio",
         _GROUP,
-        "recent_events",
-        ratio(_mean(within(28)), _mean(within(90))),
+        "event_days",
+        ratio(_mean(28), _mean(90)),
         "ratio",
         -1,
         True,
@@ -85,8 +83,8 @@ SPECS: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "usage_lowest_28d",
         _GROUP,
-        "recent_events",
-        ratio(f"min(value_u) FILTER (WHERE {within(28)})", 1000),
+        "event_days",
+        ratio("min(lowest_value_u) FILTER (WHERE day < 28)", 1000),
         "number",
         -1,
         True,

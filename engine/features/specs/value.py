@@ -9,7 +9,7 @@ from engine.features.spec import (
     days_since,
     one_of,
     ratio,
-    within,
+    summed,
     words,
 )
 from engine.types import Words
@@ -47,8 +47,8 @@ def _finished(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"finished_{days}d",
         _GROUP,
-        "recent_events",
-        f"count(*) FILTER (WHERE finishes AND {within(days)})",
+        "event_days",
+        summed("finished", days),
         "count",
         -1,
         True,
@@ -66,14 +66,8 @@ def _progress(days: int) -> FeatureSpec:
     return FeatureSpec(
         f"progress_{days}d",
         _GROUP,
-        "recent_events",
-        ratio(
-            ratio(
-                f"CAST(sum(progress_u) FILTER (WHERE {within(days)}) AS BIGINT)",
-                f"count(progress_u) FILTER (WHERE {within(days)})",
-            ),
-            1000,
-        ),
+        "event_days",
+        ratio(ratio(summed("progress_u", days), summed("progress_events", days)), 1000),
         "share",
         -1,
         True,

@@ -7,10 +7,5 @@ SELECT
     min(day) OVER (PARTITION BY user_id) AS silent_days,
     day + row_number() OVER days AS run,
     ({week_day} + 180 - day) % 7 + 1 AS week_day
-FROM (
-    SELECT DISTINCT
-        user_id, CAST(floor(CAST(age_s - 1 AS DOUBLE) / CAST(86400 AS DOUBLE)) AS INTEGER) AS day
-    FROM known_events
-    WHERE age_s <= 15552000
-) AS distinct_days
+FROM event_days
 WINDOW days AS (PARTITION BY user_id ORDER BY day DESC)

@@ -12,11 +12,13 @@ FROM (
         CAST(sum(touches_180d) OVER (PARTITION BY user_id) AS BIGINT) AS touches
     FROM (
         SELECT
-            user_id, topic, count(*) AS seen, min(last_age_s) AS last_age_s,
-            CAST(sum(touches_180d) AS BIGINT) AS touches_180d
+            touched_contents.user_id, known_contents.topic, count(*) AS seen,
+            min(touched_contents.last_age_s) AS last_age_s,
+            CAST(sum(touched_contents.touches_180d) AS BIGINT) AS touches_180d
         FROM touched_contents
-        WHERE topic IS NOT NULL
-        GROUP BY user_id, topic
+        INNER JOIN known_contents ON known_contents.content_id = touched_contents.content_id
+        WHERE known_contents.topic IS NOT NULL
+        GROUP BY touched_contents.user_id, known_contents.topic
     ) AS counted
 ) AS favourite
 INNER JOIN (

@@ -111,7 +111,7 @@ def test_a_kept_part_is_made_once_and_raw_events_are_never_copied(
 ) -> None:
     query = planned(connection, inactive)
     kept = query.tables()
-    assert not {"known_events", "recent_events", "joined"} & set(kept)
+    assert not {"known_events", "joined"} & set(kept)
     for name in kept:
         inlined = query.statement(name, frozenset(kept))
         assert not any(f"{other} AS (" in inlined for other in kept)
