@@ -282,7 +282,7 @@ class UserDetail:
     explanation: Explanation | None
     timeline: tuple[TimelineEntry, ...]
     contacts: tuple[InterventionRow, ...]
-    attributes: tuple[tuple[Words, str], ...] = ()  # what a table without a time axis says
+    attributes: tuple[tuple[Words, Words], ...] = ()  # what a table without a time axis says
 
 
 # --- interventions --------------------------------------------------------------------------

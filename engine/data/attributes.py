@@ -114,8 +114,8 @@ def notes(connection: duckdb.DuckDBPyConnection) -> dict[str, AttributeNote]:
 
 def attributes_of_user(
     connection: duckdb.DuckDBPyConnection, user_id: str
-) -> tuple[tuple[Words, str], ...]:
-    """What the table says of one user, with the mapping's names, in the table's order."""
+) -> tuple[tuple[Words, Words], ...]:
+    """What the table says of one user, in the mapping's words and the table's order."""
     row = connection.execute(
         "SELECT attributes FROM users WHERE user_id = ? AND json_valid(attributes)", [user_id]
     ).fetchone()
@@ -128,5 +128,7 @@ def attributes_of_user(
         note = said.get(name, AttributeNote())
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if value is not None and text.strip():
-            found.append((Words(note.zh or note.en or name, note.en or name), text))
+            label = Words(note.zh or note.en or name, note.en or name)
+            meaning = Words(note.levels_zh.get(text, text), note.levels_en.get(text, text))
+            found.append((label, meaning))
     return tuple(found)

@@ -234,7 +234,7 @@ class UserScreen(DataScreen):
             Content.from_markup(
                 "[$foreground-muted]$label[/]  $value",
                 label=clean(label.pick(current_language())),
-                value=clean(value),
+                value=clean(value.pick(current_language())),
             )
             for label, value in user.attributes
         )

@@ -171,6 +171,8 @@ def test_the_user_screen_reads_them_in_the_order_of_the_mapping(database: Path) 
         shown = attributes_of_user(connection, "c0000")
     assert [label.en for label, _ in shown][:2] == ["months as a member", "contract"]
     assert shown[0][0].zh == "入会月数"
+    words = {label.en: meaning for label, meaning in shown}
+    assert words["contract"].zh in {"按月", "yearly", "two {years}"}
 
 
 @pytest.mark.parametrize(
