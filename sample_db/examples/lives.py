@@ -68,7 +68,7 @@ class Lives:
 
     @property
     def days(self) -> int:
-        return 7 * self.present.shape[1]
+        return 7 * int(self.present.shape[1])
 
     def rng(self, concept: str) -> np.random.Generator:
         """A random stream for one concept of this business."""
