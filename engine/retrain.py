@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.catalogue import SPECS
-from engine.features.frame import LabelledFrame, concatenate
+from engine.features.frame import FeatureFrame, LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
 from engine.outreach.log import contacts
@@ -27,6 +28,9 @@ from engine.store.lease import lease
 from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
 from engine.types import LabelCounts, Metrics, ModelCard
+
+if TYPE_CHECKING:
+    from engine.models.cross_fit import ServedModel
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
 
@@ -185,8 +189,9 @@ def retrain(
     progress("evaluate", 0.9, {})
     label, users = rows.test.label, rows.test.frame.user_ids
     risks = {"challenger": challenger.model.predict(rows.test.frame).risk}
-    if champion is not None:
-        risks["champion"] = champion.predict(rows.test.frame).risk
+    compared = None if champion is None else champion_risk(champion, rows.test.frame)
+    if compared is not None:
+        risks["champion"] = compared
     for name, single in challenger.singles.items():
         risks[name] = single.predict(rows.test.frame).risk
 
@@ -209,6 +214,7 @@ def retrain(
         seed=settings.training.seed,
         weight=rows.test.weight,
         labels=rows.labels,
+        incomparable=champion is not None and compared is None,
     )
     test = measure("challenger", challenger.model.kind)
     card = ModelCard(
@@ -240,6 +246,20 @@ def retrain(
     progress("writing", 0.99, {})
     registry.save(challenger.model, card, now=now, actor=actor)
     return card
+
+
+def champion_risk(champion: ServedModel, frame: FeatureFrame) -> NDArray[np.float64] | None:
+    """What the champion says of `frame` (N,), by its own columns; None where some are not there.
+
+    Columns come and go with versions and with the data: then the two cannot be compared, and a
+    challenger must still be possible.
+    """
+    place = {name: position for position, name in enumerate(frame.columns)}
+    if not place.keys() >= set(champion.columns):
+        return None
+    values = frame.values[:, [place[name] for name in champion.columns]]
+    said = champion.predict(replace(frame, columns=champion.columns, values=values))
+    return said.risk
 
 
 def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:

@@ -117,6 +117,7 @@ def retrain_timeless(
         baseline=fit.singles["hist_gradient_boosting"],
         seed=settings.training.seed,
         labels=counts,
+        incomparable=champion_id != "" and champion is None,
     )
     measured = {
         name: _measure(name, rows.label, risk, table.as_of, settings)

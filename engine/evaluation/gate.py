@@ -35,6 +35,7 @@ def gate(
     labels: LabelCounts | None = None,
     limits: GateLimits = DEFAULT_LIMITS,
     rounds: int = 400,
+    incomparable: bool = False,
 ) -> GateVerdict:
     """The verdict on N common test rows: `label` of 0 and 1, `users` to cluster on, three risks.
 
@@ -47,7 +48,9 @@ def gate(
     - the baseline (HistGradientBoosting on the same columns) is not provably better by more than
       the margin: if it is, the baseline should be shipped.
     `weight` (N,) is that of honest labelling. `labels` (what it did to the rows) adds a statement
-    where contacted users cannot be compared with a holdout. Raises `DataError` when the labels
+    where contacted users cannot be compared with a holdout. `incomparable`: a champion is there,
+    but reads columns that these rows do not have; the challenger is then judged as a first model,
+    and the summary says so. Raises `DataError` when the labels
     hold one class.
     """
     compare = partial(_difference, label, challenger, users, seed, rounds, weight)
@@ -80,7 +83,7 @@ def gate(
         wins=wins,
         log_loss_difference=log_loss_difference,
         roc_auc_difference=roc_auc_difference,
-        statements=(_summary(wins, champion is None), *(words for _, words in said)),
+        statements=(_summary(wins, champion is None, incomparable), *(words for _, words in said)),
     )
 
 
@@ -196,7 +199,14 @@ def _not_verifiable(rows: int) -> Words:
     )
 
 
-def _summary(wins: bool, first: bool) -> Words:
+def _summary(wins: bool, first: bool, incomparable: bool) -> Words:
+    if incomparable:
+        zh, en = ("", "Promote the challenger") if wins else ("暂不", "Do not promote it")
+        return Words(
+            f"{zh}建议上线：现任模型读取的列在当前数据中不存在，两者无法比较。",
+            f"{en}: the champion reads columns that these data do not have, "
+            "so the two cannot be compared.",
+        )
     if wins and first:
         return Words("建议上线：目前没有现任模型。", "Promote: there is no champion yet.")
     if wins:
