@@ -159,7 +159,8 @@ def key_of(
     )
     if not known:
         return None
-    (engine,) = connection.execute("SELECT version()").fetchone() or ("",)
+    # All rows are fetched: an unfinished result would keep the connection busy.
+    ((engine,),) = connection.execute("SELECT version()").fetchall()
     told = [engine, sql, sorted((name, str(value)) for name, value in values.items()), repr(known)]
     return f"{cutoff:%Y%m%d}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
 

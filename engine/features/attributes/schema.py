@@ -67,8 +67,9 @@ def columns_of(attributes: tuple[Attribute, ...]) -> tuple[str, ...]:
 
 def timeless(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the loaded data are one row a user and a label, without a time axis."""
-    row = connection.execute(sql_text("timeless")).fetchone()
-    return bool(row and row[0])
+    # All rows are fetched: an unfinished result would keep the connection busy.
+    ((found,),) = connection.execute(sql_text("timeless")).fetchall()
+    return bool(found)
 
 
 def sql_text(name: str) -> str:
