@@ -21,7 +21,7 @@ from engine.features.compile import (
 from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.features.labels import eligible_sql, labels, parameters
 from engine.features.run import feature_chunks
-from engine.features.sequences import newest_sql, pull_activity
+from engine.features.sequences import coded_sql, pull_activity
 from engine.features.snapshots import FeatureTable, Snapshots, key_of
 from engine.timeline import ChurnRule
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FEATURE_VERSION = fingerprint(
     compile_features(SPECS, frozenset({"subscriptions", "payments"})),
     compile_features(SPECS, frozenset({"payments"})),
-    newest_sql(),
+    coded_sql(),
 )
 """Changes whenever a feature, a segment or the sequence would be computed otherwise."""
 

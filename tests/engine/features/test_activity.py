@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.errors import StorageError
+from engine.features import sequences
 from engine.features.frame import MAX_EVENTS, Sequences
 from engine.features.sequences import pull_activity
 
@@ -17,15 +19,15 @@ Open = Callable[..., duckdb.DuckDBPyConnection]
 Tables = Mapping[str, pd.DataFrame]
 
 
-def told(sequences: Sequences, row: int) -> list[tuple[str, str, float, float]]:
-    piece = slice(int(sequences.start[row]), int(sequences.stop[row]))
+def told(found: Sequences, row: int) -> list[tuple[str, str, float, float]]:
+    piece = slice(int(found.start[row]), int(found.stop[row]))
     return [
-        (sequences.kinds[kind], sequences.topics[topic], round(float(value), 4), float(moment))
+        (found.kinds[kind], found.topics[topic], round(float(value), 4), float(moment))
         for kind, topic, value, moment in zip(
-            sequences.kind[piece],
-            sequences.topic[piece],
-            sequences.value[piece],
-            sequences.occurred_s[piece],
+            found.kind[piece],
+            found.topic[piece],
+            found.value[piece],
+            found.occurred_s[piece],
             strict=True,
         )
     ]
@@ -87,14 +89,12 @@ def test_every_table_speaks_in_order_of_knowledge(
             ),
         }
     )
-    sequences = pull_activity(connection, [cutoff]).until(
-        cutoff, np.array(["a", "b"], dtype=object)
-    )
+    found = pull_activity(connection, [cutoff]).until(cutoff, np.array(["a", "b"], dtype=object))
 
     def s(moment: datetime) -> float:
         return (moment - datetime(1970, 1, 1)).total_seconds()
 
-    assert told(sequences, 0) == [
+    assert told(found, 0) == [
         ("lesson_started", "history", round(float(np.log1p(59.0)), 4), s(one)),
         ("search", "", round(float(np.log1p(3.0)), 4), s(one)),
         ("late", "", 0.0, s(before(days=20))),
@@ -103,18 +103,17 @@ def test_every_table_speaks_in_order_of_knowledge(
         ("subscription:started", "", 0.0, s(before(days=5))),
         ("subscription:cancelled", "", 0.0, s(before(days=1))),
     ]
-    assert told(sequences, 1) == []
-    assert sequences.topics[0] == ""
+    assert told(found, 1) == []
+    assert found.topics[0] == ""
 
 
 def expected(tables: Tables, cutoff: datetime, user: str) -> list[tuple[str, str, float, float]]:
-    """The last activities of `user` by the rules of the guide, row by row in plain Python."""
+    """The last activities of `user` by the rules of the guide, row by row in plain Python: by
+    what was known when, then by what is seen."""
     contents = tables["contents"].set_index("content_id")
     found = []
 
-    def add(
-        row: pd.Series, key: str, kind: str, moment: datetime, amount: float, item: str
-    ) -> None:
+    def add(row: pd.Series, kind: str, moment: datetime, amount: float, item: str) -> None:
         if pd.isna(moment) or max(row["known_at"], moment) >= cutoff:
             return
         known_at, topic = max(row["known_at"], moment), ""
@@ -124,20 +123,20 @@ def expected(tables: Tables, cutoff: datetime, user: str) -> list[tuple[str, str
                 topic = named
         seconds = float((moment - datetime(1970, 1, 1)) // timedelta(seconds=1))
         size = round(float(np.float32(np.log1p(max(amount, 0)))), 4)
-        found.append((known_at, row[key], kind, (kind, topic, size, seconds)))
+        found.append((known_at, seconds, kind, topic, size))
 
     for row in _of(tables, "events", user):
         amount = next((x for x in (row["duration_s"], row["value"]) if not pd.isna(x)), 0.0)
-        add(row, "event_id", row["kind"], row["occurred_at"], amount, row["content_id"])
+        add(row, row["kind"], row["occurred_at"], amount, row["content_id"])
     for row in _of(tables, "payments", user):
         kind = f"payment:{row['status']}"
-        add(row, "payment_id", kind, row["occurred_at"], row["amount"], row["product"])
+        add(row, kind, row["occurred_at"], row["amount"], row["product"])
     for row in _of(tables, "messages", user):
-        add(row, "message_id", f"message:{row['channel']}", row["occurred_at"], 0, "")
+        add(row, f"message:{row['channel']}", row["occurred_at"], 0, "")
     for row in _of(tables, "subscriptions", user):
-        add(row, "subscription_id", "subscription:started", row["started_at"], 0, "")
-        add(row, "subscription_id", "subscription:cancelled", row["cancelled_at"], 0, "")
-    return [entry[-1] for entry in sorted(found)][-MAX_EVENTS:]
+        add(row, "subscription:started", row["started_at"], 0, "")
+        add(row, "subscription:cancelled", row["cancelled_at"], 0, "")
+    return [(*seen, seconds) for _, seconds, *seen in sorted(found)][-MAX_EVENTS:]
 
 
 def _of(tables: Tables, name: str, user: str) -> list[pd.Series]:
@@ -182,6 +181,36 @@ def test_one_cutoff_and_some_users_give_the_same_slices(
         assert len(alone.events.kind) < len(everything.events.kind)
         for row in range(len(users)):
             assert told(whole, row) == told(short, row)
+
+
+def test_neither_ids_nor_the_order_of_rows_nor_shelves_show(
+    open_world: Open, cutoff: datetime, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = with_ties(tables)
+    events = world["events"].sample(frac=1, random_state=3)
+    renamed = {**world, "events": events.assign(event_id=events["event_id"].str[::-1])}
+    cutoffs = [cutoff - timedelta(days=60), cutoff]
+    one = pull_activity(open_world(world), cutoffs)
+    # Many small shelves, all of them on disk.
+    monkeypatch.setattr(sequences, "SHELF_USERS", 7)
+    monkeypatch.setattr(sequences, "SPOOLED_BYTES", 100)
+    other = pull_activity(open_world(renamed), cutoffs)
+    assert one.events.kind.tobytes() == other.events.kind.tobytes()
+    assert one.events.topic.tobytes() == other.events.topic.tobytes()
+    assert one.events.value.tobytes() == other.events.value.tobytes()
+    assert one.events.occurred_s.tobytes() == other.events.occurred_s.tobytes()
+    assert np.array_equal(one.stop, other.stop)
+    assert np.array_equal(one.begin, other.begin)
+
+
+def test_a_full_disk_is_said(
+    open_world: Open, cutoff: datetime, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = open_world(tables)
+    connection.execute("SET temp_directory = '/proc/nowhere/spill'")
+    monkeypatch.setattr(sequences, "SPOOLED_BYTES", 100)
+    with pytest.raises(StorageError, match="could not be sorted on disk"):
+        pull_activity(connection, [cutoff])
 
 
 def test_what_no_cutoff_sees_is_not_pulled(open_world: Open, cutoff: datetime) -> None:
