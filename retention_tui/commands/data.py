@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +57,9 @@ def load(
     propose: Annotated[
         bool, typer.Option(help="Load nothing: guess a mapping from the files and print it")
     ] = False,
+    accept: Annotated[
+        bool, typer.Option(help="Load also what looks broken beside the data that are there")
+    ] = False,
 ) -> None:
     """Check and load behaviour data; the old data stay when it fails.
 
@@ -69,7 +74,7 @@ def load(
 
         if workspace_for(session.folder, mapping):
             session.say("Made the workspace {folder}", folder=session.folder)
-    report = session.workspace.data.load(mapping, data_dir=data_dir)
+    report = session.workspace.data.load(mapping, data_dir=data_dir, accept=accept)
     if session.as_json:
         session.emit(report)
     else:
@@ -97,15 +102,18 @@ def show_proposal(session: Session, folder: Path) -> None:
 
 
 def show_load(session: Session, report: LoadReport) -> None:
-    """The counts of a load, table by table."""
+    """The counts of a load, table by table: read = added + updated + there + refused."""
     session.table(
-        ("table", "read", "kept", "quarantined", "reasons"),
+        ("table", "read", "added", "updated", "there", "refused", "kept", "reasons"),
         (
             (
                 table.table,
                 table.read,
+                table.added,
+                table.updated,
+                table.already_there,
+                table.refused,
                 table.kept,
-                sum(table.quarantined.values()),
                 " ".join(f"{reason}:{count}" for reason, count in table.quarantined.items()),
             )
             for table in report.tables
@@ -122,17 +130,36 @@ def refresh(
     context: typer.Context,
     retrain: Annotated[bool, typer.Option(help="Fit a challenger too")] = False,
 ) -> None:
-    """Load, retrain when asked, score and close outcome windows: for cron."""
+    """Load, retrain when asked, score and close outcome windows: for cron.
+
+    A step whose input is unchanged gives what is there already.
+    """
     session: Session = context.obj
     workspace = session.workspace
+    seconds: dict[str, float] = {}
+    result: dict[str, object] = {}
+
+    def step(name: str, run: Callable[[], object]) -> None:
+        started = time.perf_counter()
+        result[name] = run()
+        seconds[name] = round(time.perf_counter() - started, 2)
+
     loaded = workspace.data.load()
-    session.say("Loaded {rows} rows", rows=sum(table.kept for table in loaded.tables))
-    result: dict[str, object] = {"load": loaded}
+    seconds["load"] = loaded.seconds
+    result["load"] = loaded
+    if loaded.changed:
+        session.say("Loaded {rows} rows", rows=sum(table.kept for table in loaded.tables))
+    else:
+        session.say("The data are the same as before")
     if retrain:
+        started = time.perf_counter()
         card = train_challenger(session)
+        seconds["train"] = round(time.perf_counter() - started, 2)
         session.say("Challenger {model_id} is ready", model_id=card.model_id)
         result["model_id"] = card.model_id
-    result["score"] = workspace.risk.score()
-    result["outcomes"] = workspace.interventions.close_outcomes()
+    step("score", workspace.risk.score)
+    step("outcomes", workspace.interventions.close_outcomes)
+    result["seconds"] = seconds
+    session.say("Seconds: {steps}", steps=", ".join(f"{k} {v:.1f}" for k, v in seconds.items()))
     if session.as_json:
         session.emit(result)
