@@ -73,6 +73,7 @@ def judge_table(
         )
         relation, where = f"{table.name}_query", ""
         _evaluate(connection, table, f"CREATE TABLE {relation} AS\n{given.query}")
+    _refuse_reserved(connection, given, relation)
     expressions = _expressions(connection, mapping, given, table, relation)
     select, parameters = sql.typed(
         table,
@@ -149,6 +150,21 @@ def _only_select(query: str, where: str) -> None:
             "bad_mapping",
             f"{where} must be one SELECT",
             next_step="Write SELECT … FROM source …",
+        )
+
+
+def _refuse_reserved(
+    connection: duckdb.DuckDBPyConnection, given: TableMapping, relation: str
+) -> None:
+    """A column called rowid would hide the number by which every source row is accounted for."""
+    names = [str(row[0]) for row in connection.execute(f"DESCRIBE {relation}").fetchall()]
+    taken = next((name for name in names if name.lower() == "rowid"), None)
+    if taken is not None:
+        raise DataError(
+            "reserved_column",
+            f"{given.source} has a column called {taken}, a name that the database keeps",
+            next_step=f"Rename it in the export, or add to [tables.{given.table}]: query = "
+            "'SELECT rowid AS row_number, * EXCLUDE (rowid) FROM source'",
         )
 
 

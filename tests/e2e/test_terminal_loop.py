@@ -80,7 +80,7 @@ def filter_in_chinese(app: Terminal) -> int:
 
 def read_the_reasons(app: Terminal) -> None:
     """The user's own screen: share and direction of each reason, and what happened lately."""
-    name = re.search(r"^    1 (\S+)", app.screen(), re.MULTILINE)
+    name = re.search(r"^ +\d+ (\S+)", app.screen(), re.MULTILINE)
     assert name is not None
     app.press("Enter")
     text = app.wait_for(r"^ 风险原因  ")

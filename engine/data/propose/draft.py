@@ -15,11 +15,12 @@ from engine.data.propose.guess import LIKELY, SURE, TableGuess, alike, guess, us
 from engine.data.propose.static import sensitive_lines, static_lines, static_table
 from engine.data.propose.vocabulary import COLUMNS, ENDED, KINDS, STATUSES
 from engine.data.sources import DATABASE_SUFFIXES, TEXT_SUFFIXES, Source, quote
+from engine.data.sources.jsonlines import SUFFIXES as JSON_SUFFIXES
 from engine.errors import DataError
 from engine.store.lease import lease
 from engine.store.scratch import scratch
 
-READ = (".parquet", *TEXT_SUFFIXES, *DATABASE_SUFFIXES)
+READ = (".parquet", *TEXT_SUFFIXES, *JSON_SUFFIXES, *DATABASE_SUFFIXES)
 
 MOST_WORDS = 40
 """A column with more different values than this holds no words to translate."""

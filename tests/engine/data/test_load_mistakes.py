@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
+
 import pytest
 
+from engine.data.load import load
 from engine.errors import DataError, RetentionError, UsageError
 from tests.engine.data.conftest import EVENTS, Client, everything
 
@@ -126,3 +130,35 @@ def test_a_mapping_reads_nothing_but_its_sources(client: Client, query: str) -> 
     client.map(f'[tables.users]\nsource = "users.csv"\nquery = """{query}"""\n')
     with pytest.raises(DataError, match="cannot be evaluated: "):
         client.load()
+
+
+@pytest.mark.parametrize("row", [",,,", ",u1,2026-01-01,4"])
+def test_a_column_called_rowid_is_refused_and_can_be_renamed(tmp_path: Path, row: str) -> None:
+    (tmp_path / "orders.csv").write_text(f"RowID,uid,day,paid\n7,u2,2026-01-02,5\n{row}\n", "utf-8")
+    text = """
+[business]
+name = "x"
+[churn]
+rule = "no_payment"
+horizon_days = 30
+[tables.users]
+source = "orders.csv"
+query = "SELECT DISTINCT uid AS user_id FROM source WHERE uid IS NOT NULL"
+[tables.payments]
+source = "orders.csv"
+QUERY
+[tables.payments.columns]
+user_id = "uid"
+occurred_at = "day"
+amount = "paid"
+status = "'succeeded'"
+"""
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(text.replace("QUERY", ""), "utf-8")
+    with pytest.raises(DataError, match="a column called RowID"):
+        load(mapping, tmp_path / "behaviour.duckdb", now=datetime(2026, 11, 1))
+    query = "query = 'SELECT rowid AS row_number, * EXCLUDE (rowid) FROM source'"
+    mapping.write_text(text.replace("QUERY", query), "utf-8")
+    report = load(mapping, tmp_path / "behaviour.duckdb", now=datetime(2026, 11, 1))
+    for table in report.tables:
+        assert table.read == table.kept + sum(table.quarantined.values())

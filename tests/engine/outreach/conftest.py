@@ -192,7 +192,8 @@ def template_behaviour(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'ios')", events
         )
         connection.executemany(
-            "INSERT INTO subscriptions VALUES (?, ?, '年度会员', ?, ?, NULL, FALSE, 200, ?, NULL, NULL, NULL)",
+            "INSERT INTO subscriptions VALUES (?, ?, '年度会员', ?, ?, NULL, FALSE, 200, ?, "
+            "NULL, NULL, NULL)",
             [
                 [f"s{user_id}", user_id, AS_OF - timedelta(days=340), AS_OF + timedelta(days=25),
                  AS_OF - timedelta(days=340)]

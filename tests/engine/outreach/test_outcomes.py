@@ -122,7 +122,8 @@ def test_a_lapsed_subscription_is_churn_and_a_renewed_one_is_not(world: Any) -> 
     sent(world, "u001", "u002", holdout=0)  # their terms end on day 25
     renewed = world.now + timedelta(days=24)
     world.change(
-        "INSERT INTO subscriptions VALUES ('n', 'u001', 'x', ?, ?, NULL, TRUE, 1, ?, NULL, NULL, NULL)",
+        "INSERT INTO subscriptions VALUES ('n', 'u001', 'x', ?, ?, NULL, TRUE, 1, ?, "
+        "NULL, NULL, NULL)",
         renewed, renewed + timedelta(days=365), renewed,
     )  # fmt: skip
     extend(world, 44)
