@@ -88,13 +88,13 @@ def read_the_reasons(app: Terminal) -> None:
     assert re.search(r" [+-]\d\.\d\d +\d+% ", text), text
     assert "最近动态" in text
     app.press("Escape")
-    app.wait_for(r"^    1 ")
+    app.wait_for(r"^ 1-\d+ / ")
 
 
 def write_and_send(app: Terminal, folder: Path) -> int:
     """Mark, preview, approve, send; returns how many messages are in the outbox."""
     app.press(*["Space"] * MARKED)  # each moves the cursor on
-    app.wait_for(rf"^\* +{MARKED} ")
+    app.wait_for(rf"(?:^\*[^\n]*\n){{{MARKED}}}")
     app.press("i")
     app.wait_for(rf"写给 {MARKED} 位用户")
     promised = number(r"将发送 +(\d+)", app.wait_for(r"将发送 +\d+"))
@@ -152,7 +152,9 @@ def retrain_and_promote(app: Terminal) -> str:
     assert old.group(1) != new.group(1)
     assert re.search(r"^ 现任 +0\.\d{3}", text, re.MULTILINE), text
     assert re.search(r"^ 挑战者 +0\.\d{3}", text, re.MULTILINE), text
-    assert f"现任  融合模型  {old.group(1)}" in text, "training promotes nothing by itself"
+    # Which kind is chosen is up to the data.
+    serving = re.search(rf"现任  \S+  {old.group(1)}", text)
+    assert serving is not None, "training promotes nothing by itself"
     app.press("F9")
     app.wait_for("让挑战者上任？")
     app.press("Enter")
