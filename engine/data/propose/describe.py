@@ -103,10 +103,10 @@ def _column(connection: duckdb.DuckDBPyConnection, name: str, kind: str, rows: i
         f"SELECT count({text}), count(TRY_CAST({text} AS DOUBLE)), "
         f"count(TRY_CAST({text} AS TIMESTAMP)), count(DISTINCT {text}), "
         f"min(TRY_CAST({text} AS DOUBLE)), max(TRY_CAST({text} AS DOUBLE)), "
-        f"count(*) FILTER (WHERE lower({text}) IN ({', '.join(map(repr, TRUTHS))})), "
-        f"coalesce(max(length({text})), 0) FROM sampled"
+        f"count(*) FILTER (WHERE lower({text}) IN ({', '.join(map(repr, TRUTHS))})) "
+        "FROM sampled"
     ).fetchone()
-    present, numbers, times, distinct, low, high, truths, _ = figures or (0,) * 8
+    present, numbers, times, distinct, low, high, truths = figures or (0,) * 7
     found = connection.execute(
         f"SELECT {text} AS value FROM sampled WHERE {text} IS NOT NULL "
         f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {EXAMPLES}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,12 @@ from engine.data.propose.churn import churn_lines
 from engine.data.propose.describe import Column, Table, describe, globs
 from engine.data.propose.guess import LIKELY, SURE, TableGuess, alike, guess, user_column
 from engine.data.propose.static import sensitive_lines, static_lines, static_table
+from engine.data.propose.toml import remark, source_lines, text
 from engine.data.propose.vocabulary import COLUMNS, ENDED, KINDS, STATUSES
 from engine.data.sources import DATABASE_SUFFIXES, TEXT_SUFFIXES, Source, quote
+from engine.data.sources.duckdb_file import table_names
 from engine.data.sources.jsonlines import SUFFIXES as JSON_SUFFIXES
+from engine.data.sources.source import unreadable
 from engine.errors import DataError
 from engine.store.lease import lease
 from engine.store.scratch import scratch
@@ -97,16 +99,11 @@ def _tables_of(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[S
     """`source` itself, or one for each table of a database file."""
     if not source.name.endswith(DATABASE_SUFFIXES):
         return (source,)
-    literal = str(source.folder / source.name).replace("'", "''")
-    connection.execute(f"ATTACH '{literal}' AS looked_at (READ_ONLY)")
+    file = str(source.folder / source.name)
     try:
-        found = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables "
-            "WHERE table_catalog = 'looked_at' ORDER BY ALL"
-        ).fetchall()
-    finally:
-        connection.execute("DETACH looked_at")
-    names = [name if schema == "main" else f"{schema}.{name}" for schema, name in found]
+        names = table_names(connection, file)
+    except duckdb.Error as error:
+        raise unreadable(source, file, error) from error
     return tuple(Source(source.folder, source.name, name) for name in names)
 
 
@@ -120,7 +117,7 @@ def _with_time(folder: Path, guesses: Sequence[TableGuess], tables: Sequence[Tab
     used = {(found.theirs.source, found.theirs.table) for found in guesses}
     unused = tuple(t.source for t in tables if (t.source, t.table) not in used)
     if unused:
-        lines += ["", f"# 未使用的文件 files that are not used: {', '.join(map(_shown, unused))}"]
+        lines += ["", f"# 未使用的文件 files that are not used: {', '.join(map(remark, unused))}"]
     return Proposal(
         "\n".join(lines) + "\n",
         tuple(
@@ -163,9 +160,9 @@ def _head(folder: Path, guesses: Sequence[TableGuess]) -> list[str]:
         "# A mapping guessed from names and types: check each line, then run retention load.",
         "",
         "[business]",
-        f"name = {_text(folder.resolve().name)}",
-        f'currency = "{currency}"            # {CHECK}',
-        f'timezone = "{zone}"     # {CHECK}',
+        f"name = {text(folder.resolve().name)}",
+        f'currency = "{currency}"  # {CHECK}',
+        f'timezone = "{zone}"  # {CHECK}',
         f'source_timezone = "{zone}"  # 表中不带时区的时间 of times that carry no offset',
         "",
     ]
@@ -180,8 +177,8 @@ def _users_from(guesses: Sequence[TableGuess]) -> list[str]:
         "",
         "# 没有用户表：由记录得出。There is no table of users: they are derived from the records.",
         "[tables.users]",
-        *_source_lines(found.theirs),
-        f"query = {_text(f'SELECT DISTINCT {quote(user.name)} AS user_id FROM source')}",
+        *source_lines(found.theirs),
+        f"query = {text(f'SELECT DISTINCT {quote(user.name)} AS user_id FROM source')}",
     ]
 
 
@@ -192,20 +189,20 @@ def _table_lines(found: TableGuess) -> list[str]:
         if column.ours == column.theirs.name and expression == quote(column.theirs.name):
             continue  # a column of the same name needs no line
         note = "" if column.likeness >= SURE else f"  # {CHECK}"
-        columns.append(f"{column.ours} = {_text(_bare(expression))}{note}")
+        columns.append(f"{column.ours} = {text(_bare(expression))}{note}")
     columns += _made_columns(found)
-    lines = ["", f"[tables.{found.ours}]", *_source_lines(found.theirs)]
+    lines = ["", f"[tables.{found.ours}]", *source_lines(found.theirs)]
     if columns:
         lines += [f"[tables.{found.ours}.columns]", *columns]
     left = _left(found)
     if left:
-        lines.append(f"# 未使用的列 columns not used: {', '.join(_shown(c.name) for c in left)}")
+        lines.append(f"# 未使用的列 columns not used: {', '.join(remark(c.name) for c in left)}")
     for ours, meanings in (("status", STATUSES), ("kind", KINDS)):
         words = found.column(ours)
         if words is not None and found.ours in ("payments", "events"):
             lines += _translation(found.ours, ours, words, meanings)
     if found.ours == "users":
-        lines += sensitive_lines(found.theirs, _source_lines(found.theirs), found.column("user_id"))
+        lines += sensitive_lines(found.theirs, source_lines(found.theirs), found.column("user_id"))
     return lines
 
 
@@ -219,12 +216,12 @@ def _made_columns(found: TableGuess) -> list[str]:
         if amount.negative:
             below = f"CAST({amount.expression} AS DOUBLE) < 0"
             status = f"CASE WHEN {below} THEN 'refunded' ELSE 'succeeded' END"
-        return [f"status = {_text(status)}  # {CHECK}"]
+        return [f"status = {text(status)}  # {CHECK}"]
     if found.ours == "events" and found.column("duration_s") is None and started is not None:
         stopped = next((c for c in _left(found) if c.look == "time" and alike(c.name, ENDED)), None)
         if stopped is not None and stopped.type.startswith("TIMESTAMP"):
             lasts = f"epoch({quote(stopped.name)} - {quote(started.name)})"
-            return [f"duration_s = {_text(lasts)}  # {CHECK}"]
+            return [f"duration_s = {text(lasts)}  # {CHECK}"]
     return []
 
 
@@ -245,9 +242,9 @@ def _translation(table: str, column: str, words: Column, meanings: Mapping[str, 
         if word in meanings:
             continue
         if score >= LIKELY:
-            known.append(f"{_text(word)} = {_text(ours)}")
+            known.append(f"{text(word)} = {text(ours)}")
         else:
-            unknown.append(f'# {_text(word)} = "…"')
+            unknown.append(f'# {text(word)} = "…"')
     if not known and not unknown:
         return []
     return [
@@ -259,20 +256,13 @@ def _translation(table: str, column: str, words: Column, meanings: Mapping[str, 
 
 
 def _expression(ours: str, theirs: Column) -> str:
-    text = theirs.expression
+    sql = theirs.expression
     if ours == "amount":
         if theirs.negative:
-            text = f"abs(CAST({text} AS DOUBLE))"
+            sql = f"abs(CAST({sql} AS DOUBLE))"
         if any(part in theirs.name.lower() for part in ("fen", "cent", "分")):
-            text = f"CAST({text} AS DOUBLE) / 100"
-    return text
-
-
-def _source_lines(table: Table) -> list[str]:
-    lines = [f"source = {_text(table.source)}"]
-    if table.table:
-        lines.append(f"table = {_text(table.table)}")
-    return lines
+            sql = f"CAST({sql} AS DOUBLE) / 100"
+    return sql
 
 
 def _bare(expression: str) -> str:
@@ -280,13 +270,3 @@ def _bare(expression: str) -> str:
     inner = expression[1:-1]
     plain = expression.startswith('"') and inner.isidentifier() and inner.isascii()
     return inner if plain and '"' not in inner else expression
-
-
-def _text(value: str) -> str:
-    """`value` as a TOML basic string."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _shown(name: str) -> str:
-    """A name inside a comment: one line, no control characters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from engine.data.propose.describe import Column, Table
 from engine.data.propose.guess import SURE, alike, user_column
+from engine.data.propose.toml import remark, source_lines, text
 from engine.data.propose.vocabulary import COLUMNS, SENSITIVE, USER
 from engine.data.sources import quote
 
@@ -15,6 +15,11 @@ FEWEST_ATTRIBUTES = 3
 YES = ("1", "yes", "true", "y", "t", "是")
 PERSONAL = ("name", "email", "phone")
 GENDER = ("gender", "sex", "性别")
+NUMBERED = (
+    "query = \"SELECT 'row-' || row_number() OVER () AS user_id, * FROM source\""
+    "  # 没有客户编号 there is no id"
+)
+"""Where no column names a customer, the row's number does."""
 
 
 def static_table(tables: Sequence[Table]) -> Table | None:
@@ -35,9 +40,6 @@ def static_lines(table: Table) -> list[str]:
     if user is not None and not user.unique:
         user = None
     assert label is not None  # `static_table` chose it for having one
-    source = f"source = {_text(table.source)}" + (
-        f"\ntable = {_text(table.table)}" if table.table else ""
-    )
     user_id = quote(user.name) if user is not None else None
     given = [c for c in table.columns if c is not label and c is not user]
     sensitive = [c for c in given if _sensitive(c)]
@@ -47,8 +49,8 @@ def static_lines(table: Table) -> list[str]:
     }
     named = [c for c in personal.values() if c is not None]
     attributes = [c for c in given if c not in sensitive and c not in named]
-    query = "" if user_id else _numbered()
-    id_line = f"user_id = {_text(user_id or 'user_id')}"
+    source = source_lines(table) if user_id else [*source_lines(table), NUMBERED]
+    id_line = f"user_id = {text(user_id or 'user_id')}"
     lines = [
         "# 每个客户一行、没有时间轴：标签由数据给出，风险由交叉验证得出。",
         "# One row per customer, no time axis: the label is given, risk is cross-validated.",
@@ -57,33 +59,30 @@ def static_lines(table: Table) -> list[str]:
         "horizon_days = 30   # 标签所说的期限 the period that the label speaks of",
         "",
         "[tables.users]",
-        source,
-        *([query] if query else []),
+        *source,
         "# 用作特征的列 the columns that are features; 敏感列不在其中 none of them sensitive",
-        f"attributes = [{', '.join(_text(c.name) for c in attributes)}]",
+        f"attributes = [{', '.join(text(c.name) for c in attributes)}]",
         "[tables.users.columns]",
         id_line,
-        *(f"{ours} = {_text(quote(c.name))}" for ours, c in personal.items() if c is not None),
+        *(f"{ours} = {text(quote(c.name))}" for ours, c in personal.items() if c is not None),
         "",
         "[tables.outcomes]",
-        source,
-        *([query] if query else []),
+        *source,
         "[tables.outcomes.columns]",
         id_line,
-        f"label = {_text(_label_sql(label))}",
+        f"label = {text(_label_sql(label))}",
     ]
-    source_lines = [source, *([query] if query else [])]
-    return lines + sensitive_lines(table, source_lines, user, user_id or "user_id")
+    return lines + sensitive_lines(table, source, user, user_id or "user_id")
 
 
 def sensitive_lines(
-    table: Table, source_lines: Sequence[str], user: Column | None, user_id: str = ""
+    table: Table, source: Sequence[str], user: Column | None, user_id: str = ""
 ) -> list[str]:
     """[tables.user_sensitive], where the table of users has columns that no feature may read."""
     found = [column for column in table.columns if _sensitive(column) and column is not user]
     if not found:
         return []
-    shown = _printable(", ".join(column.name for column in found))
+    shown = remark(", ".join(column.name for column in found))
     lines = ["", f"# 敏感列，只用于公平性报告 for the fairness report only: {shown}"]
     gender = next((c for c in found if c.name.lower() in GENDER), None)
     if gender is None or not (user or user_id):
@@ -92,10 +91,10 @@ def sensitive_lines(
     return [
         *lines,
         "[tables.user_sensitive]",
-        *source_lines,
+        *source,
         "[tables.user_sensitive.columns]",
-        f"user_id = {_text(name)}",
-        f"gender = {_text(quote(gender.name))}",
+        f"user_id = {text(name)}",
+        f"gender = {text(quote(gender.name))}",
     ]
 
 
@@ -118,19 +117,3 @@ def _label_sql(label: Column) -> str:
 def _sensitive(column: Column) -> bool:
     words = set(column.name.replace("_", " ").lower().split())
     return bool(words & SENSITIVE) or column.name.lower() in SENSITIVE
-
-
-def _numbered() -> str:
-    """No column names a customer: number the rows."""
-    return (
-        "query = \"SELECT 'row-' || row_number() OVER () AS user_id, * FROM source\""
-        "  # 没有客户编号 there is no id"
-    )
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _printable(value: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in value)

@@ -125,6 +125,12 @@ def test_nothing_to_read_and_nothing_recognised_say_so(tmp_path: Path) -> None:
         propose(tmp_path)
 
 
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "crm.duckdb").write_bytes(b"not a database" * 500)
+    with pytest.raises(DataError, match=r"crm\.duckdb"):
+        propose(tmp_path)
+
+
 def test_the_command_prints_a_mapping_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
