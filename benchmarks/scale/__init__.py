@@ -1,0 +1,1 @@
+"""A million users and a hundred million events: time and memory of the features."""
