@@ -71,6 +71,18 @@ def behaviour_sql() -> str:
     return (resources.files("engine.store") / "behaviour.sql").read_text("utf-8")
 
 
+LAYOUT = "SELECT table_name, column_name FROM information_schema.columns"
+"""Every column of a behaviour database, as `layout` gives it."""
+
+
+@functools.cache
+def layout() -> frozenset[tuple[str, str]]:
+    """(table, column) of all that this version's behaviour database has."""
+    with duckdb.connect() as connection:
+        connection.execute(behaviour_sql())
+        return frozenset(connection.execute(LAYOUT).fetchall())
+
+
 @functools.cache
 def contract() -> dict[str, Table]:
     """Name -> table, users first."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from engine.data.contract import KEYS
+from engine.data.contract import KEYS, LAYOUT, layout
 from engine.errors import DataError
 from engine.store.codec import from_json
 from engine.timeline import ChurnRule
@@ -76,9 +76,19 @@ def _of_run(connection: duckdb.DuckDBPyConnection, column: str) -> str:
 
 
 def _loaded(connection: duckdb.DuckDBPyConnection) -> bool:
-    return bool(
-        _count(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'load_run'")
-    )
+    """Whether data are there; `DataError` when an earlier version, with another layout, loaded."""
+    found = set(connection.execute(LAYOUT).fetchall())
+    if not any(table == "load_run" for table, _ in found):
+        return False
+    missing = sorted(f"{table}.{column}" for table, column in layout() - found)
+    if missing:
+        raise DataError(
+            "older_database",
+            "The behaviour database was loaded by an earlier version",
+            why=f"It lacks {missing[0]}" + (f" and {len(missing) - 1} more" * (len(missing) > 1)),
+            next_step="Run `retention load` again; ledger and models stay",
+        )
+    return True
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

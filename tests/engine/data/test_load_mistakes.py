@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.data.load import load
+from engine.data.summary import summary
 from engine.errors import DataError, RetentionError, UsageError
+from engine.store.lease import lease
 from tests.engine.data.conftest import EVENTS, Client, everything
 
 FAILURES = {
@@ -162,3 +164,17 @@ status = "'succeeded'"
     report = load(mapping, tmp_path / "behaviour.duckdb", now=datetime(2026, 11, 1))
     for table in report.tables:
         assert table.read == table.kept + sum(table.quarantined.values())
+
+
+def test_an_older_database_asks_for_a_new_load_which_mends_it(client: Client) -> None:
+    client.load()
+    with lease(client.database, write=True) as connection:
+        connection.execute("DROP TABLE daily_rows")
+    with (
+        lease(client.database) as connection,
+        pytest.raises(DataError, match=r"earlier version.*daily_rows.*retention load"),
+    ):
+        summary(connection)
+    client.load()
+    with lease(client.database) as connection:
+        assert summary(connection) is not None
