@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Row, options, run, say
-from benchmarks.scale.world import events_as_parquet, world
 from engine.errors import StateError
 
 QUICK = ((10_000, 1_000_000),)
@@ -103,7 +102,6 @@ def measure_peers(quick: bool) -> list[Row]:
     rows = []
     for users, events in _sizes(quick):
         database = _world(users, events)
-        events_as_parquet(database)
         ours = _child("events_part", database, PLENTY)
         jobs = ["polars_lazy", "polars_streaming"] + ["pandas"] * (events <= PANDAS_EVENTS)
         peers = {job: _child(job, database, PLENTY) for job in jobs}
@@ -125,18 +123,23 @@ def _sizes(quick: bool) -> tuple[tuple[int, int], ...]:
 def _world(users: int, events: int) -> Path:
     folder = os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / "retention-scale"
     say(f"scale: a world of {users:,} users and {events:,} events …")
-    return world(Path(folder), users, events)
+    return Path(_apart("world", str(folder), str(users), str(events)).strip())
 
 
 def _child(job: str, database: Path, memory_limit: str) -> dict[str, Any]:
     say(f"scale: {job} …")
-    command = [sys.executable, "-m", "benchmarks.scale.child", job, str(database), memory_limit]
+    found: dict[str, Any] = json.loads(_apart("child", job, str(database), memory_limit))
+    return found
+
+
+def _apart(module: str, *arguments: str) -> str:
+    """What a module of this benchmark prints, run as a process of its own."""
+    command = [sys.executable, "-m", f"benchmarks.scale.{module}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"signal {-done.returncode}"])[-1]
-        raise StateError("job_failed", f"The job {job} failed: {last}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+        raise StateError("job_failed", f"{module} {' '.join(arguments)} failed: {last}")
+    return done.stdout
 
 
 def _must_agree(job: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:

@@ -1,9 +1,14 @@
-"""The invented world as a DuckDB file in the contract's names, made once and used again."""
+"""The invented world as a DuckDB file in the contract's names, made once and used again.
+
+`python -m benchmarks.scale.world FOLDER USERS EVENTS` makes it in a process of its own: a child
+inherits the peak of the process that starts it, so the one that measures has to stay small.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -81,3 +86,9 @@ def events_as_parquet(database: Path) -> Path:
         )
     unfinished.replace(path)
     return path
+
+
+if __name__ == "__main__":
+    made = world(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    events_as_parquet(made)
+    print(made)
