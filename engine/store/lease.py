@@ -33,6 +33,9 @@ STORAGE_VERSION = "v1.5.0"
 
 _process_locks: dict[Path, threading.RLock] = {}
 _registry_lock = threading.Lock()
+_kept_waiting: dict[Path, DatabaseBusy] = {}
+"""File -> why the thread whose turn it is has not opened it yet: those behind it wait for the
+same process."""
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def _turn(path: Path, deadline: float) -> Iterator[None]:
     with _registry_lock:
         lock = _process_locks.setdefault(path, threading.RLock())
     if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-        raise _busy(path, "another task of this program")
+        raise _kept_waiting.get(path) or _busy(path, "another task of this program")
     try:
         yield
     finally:
@@ -122,18 +125,22 @@ def _open(
                 f"{file.name} does not exist in {file.parent}",
                 next_step="Run `retention load` first, or `retention demo` for the sample",
             )
-    while True:
-        try:
-            return _connect(path, write=write, attach=attach)
-        except duckdb.Error as error:
-            held = busy(path, error)
-            if held is None:
+    try:
+        while True:
+            try:
+                return _connect(path, write=write, attach=attach)
+            except duckdb.Error as error:
+                held = busy(path, error)
+                if held is None:
+                    raise _unreadable(path, attach, error) from error
+                if time.monotonic() >= deadline:
+                    raise held from error
+                _kept_waiting[path] = held
+            except RuntimeError as error:
                 raise _unreadable(path, attach, error) from error
-            if time.monotonic() >= deadline:
-                raise held from error
-        except RuntimeError as error:
-            raise _unreadable(path, attach, error) from error
-        time.sleep(RETRY_S * (0.5 + random.random()))  # jitter only; no result depends on it
+            time.sleep(RETRY_S * (0.5 + random.random()))  # jitter only; no result depends on it
+    finally:
+        _kept_waiting.pop(path, None)
 
 
 def _connect(path: Path, *, write: bool, attach: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DatabaseBusy
+from engine.store import lease as leases
 from engine.store.lease import lease
 
 HOLD = """
@@ -109,6 +111,25 @@ def test_the_attached_file_that_is_held_is_named(database: Path, tmp_path: Path)
         lease(mine, attach={"other": database}, wait_s=0.1),
     ):
         pass
+
+
+def test_a_thread_behind_another_names_the_process_that_both_wait_for(database: Path) -> None:
+    path = database.resolve()
+
+    def first() -> None:
+        with lease(path, wait_s=60):
+            pass
+
+    with holder(database, "write") as process:
+        thread = threading.Thread(target=first)
+        thread.start()
+        while path not in leases._kept_waiting:
+            assert thread.is_alive()
+        with pytest.raises(DatabaseBusy, match=f"process {process.pid}"), lease(path, wait_s=0.05):
+            pass
+        release(process)
+        thread.join()
+    assert path not in leases._kept_waiting
 
 
 def test_a_lease_waits_for_the_holder(database: Path) -> None:
