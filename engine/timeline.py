@@ -8,7 +8,7 @@ by the data. Training cutoffs must be mature before the first validation or test
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Literal
@@ -93,6 +93,9 @@ class CutoffPlan:
 ENOUGH_TRAINING_CUTOFFS = 3
 """Short histories give up test cutoffs beyond the first until so many are left to learn from."""
 
+WEEK = timedelta(days=7)
+GRID_ORIGIN = datetime(1970, 1, 4)  # a Sunday; any weekday would do, so long as it stays
+
 
 def plan_cutoffs(
     rule: ChurnRule,
@@ -106,26 +109,26 @@ def plan_cutoffs(
 ) -> CutoffPlan:
     """The newest mature cutoffs test; calibration, validation and training go before them.
 
-    `first_at` and `as_of` bound the data. A short history gets fewer training cutoffs, then fewer
-    test cutoffs; the embargo is never given up. Raises `DataError` with the days that are needed
-    when not even one cutoff a phase fits. The rule `label` knows only the dates `given`.
+    `first_at` and `as_of` bound the data. Cutoffs a week or more apart are Sundays, so that a
+    nightly retrain meets the snapshots of the night before: one new cutoff a week, and a test that
+    is at most six days older than the data allow. A history too short for the whole plan counts
+    days instead, gets fewer training cutoffs, then fewer test cutoffs; the embargo is never given
+    up. Raises `DataError` with the days that are needed when not even one cutoff a phase fits.
+    The rule `label` knows only the dates `given`.
     """
     if rule.kind == "label":
         return plan_given(rule, given, cutoffs=cutoffs)
     span = rule.matures_at(first_at) - first_at
     every = timedelta(days=every_days)
-    earliest = _midnight_at_or_after(first_at + history(rule))
-    newest_test = _midnight_at_or_before(as_of - span)
+    if every >= WEEK:
+        weekly = _plan(rule, first_at, as_of, cutoffs, every, test_cutoffs, _sunday_at_or_before)
+        if weekly is not None and len(weekly.train) == cutoffs:
+            return weekly
     enough = min(cutoffs, ENOUGH_TRAINING_CUTOFFS)
     for tests in range(test_cutoffs, 0, -1):
-        test = _ending_at(newest_test, every, tests)
-        calibrate = test[0] - span
-        validate = calibrate - span
-        newest_train = validate - span
-        room = (newest_train - earliest) // every + 1
-        train = _ending_at(newest_train, every, max(0, min(cutoffs, room)))
-        if len(train) >= (enough if tests > 1 else 1):
-            return CutoffPlan(train, validate, calibrate, test)
+        plan = _plan(rule, first_at, as_of, cutoffs, every, tests, _midnight_at_or_before)
+        if plan is not None and (tests == 1 or len(plan.train) >= enough):
+            return plan
     needed = (history(rule) + 4 * span).days + 1
     raise DataError(
         "history_too_short",
@@ -134,6 +137,27 @@ def plan_cutoffs(
         f"({rule.lead_days} days lead, {rule.horizon_days} days horizon) need {needed} days",
         next_step="Load a longer history, or shorten horizon_days in the mapping",
     )
+
+
+def _plan(
+    rule: ChurnRule,
+    first_at: datetime,
+    as_of: datetime,
+    cutoffs: int,
+    every: timedelta,
+    tests: int,
+    floor: Callable[[datetime], datetime],
+) -> CutoffPlan | None:
+    span = rule.matures_at(first_at) - first_at
+    newest_test = floor(as_of - span)
+    test = tuple(floor(newest_test - every * back) for back in reversed(range(tests)))
+    calibrate = floor(test[0] - span)
+    validate = floor(calibrate - span)
+    newest_train = floor(validate - span)
+    earliest = first_at + history(rule)
+    wished = (floor(newest_train - every * back) for back in reversed(range(cutoffs)))
+    train = tuple(cutoff for cutoff in wished if cutoff >= earliest)
+    return CutoffPlan(train, validate, calibrate, test) if train else None
 
 
 def history(rule: ChurnRule) -> timedelta:
@@ -172,14 +196,9 @@ def plan_given(rule: ChurnRule, given: Sequence[datetime], *, cutoffs: int) -> C
     return CutoffPlan(tuple(train[-cutoffs:]), validate, calibrate, (test,))
 
 
-def _ending_at(newest: datetime, every: timedelta, count: int) -> tuple[datetime, ...]:
-    return tuple(newest - every * back for back in reversed(range(count)))
-
-
 def _midnight_at_or_before(moment: datetime) -> datetime:
     return datetime.combine(moment.date(), time())
 
 
-def _midnight_at_or_after(moment: datetime) -> datetime:
-    floor = _midnight_at_or_before(moment)
-    return floor if floor == moment else floor + timedelta(days=1)
+def _sunday_at_or_before(moment: datetime) -> datetime:
+    return GRID_ORIGIN + (moment - GRID_ORIGIN) // WEEK * WEEK

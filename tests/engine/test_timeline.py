@@ -57,21 +57,50 @@ def test_phases_are_ordered_mature_and_under_embargo(
 
 
 @given(plans())
-def test_the_newest_test_cutoff_is_the_newest_mature_midnight(
+def test_the_test_is_never_a_week_older_than_the_data_allow(
     case: tuple[ChurnRule, datetime, dict[str, int], CutoffPlan],
 ) -> None:
     rule, as_of, _, plan = case
-    assert not rule.mature(plan.test[-1] + timedelta(days=1), as_of)
+    assert not rule.mature(plan.test[-1] + timedelta(days=7), as_of)
 
 
 @given(plans())
 def test_fewer_cutoffs_than_wished_only_when_no_older_one_fits(
     case: tuple[ChurnRule, datetime, dict[str, int], CutoffPlan],
 ) -> None:
-    rule, _, wishes, plan = case
+    rule, as_of, wishes, plan = case
     if len(plan.train) < wishes["cutoffs"]:
+        assert not rule.mature(plan.test[-1] + timedelta(days=1), as_of)
         older = plan.train[0] - timedelta(days=wishes["every_days"])
         assert older < FIRST + history(rule)
+
+
+@given(
+    rule=rules(),
+    every_days=st.integers(7, 60),
+    cutoffs=st.integers(1, 8),
+    night=st.integers(0, 400),
+)
+def test_a_long_history_meets_a_new_cutoff_on_one_night_of_a_week(
+    rule: ChurnRule, every_days: int, cutoffs: int, night: int
+) -> None:
+    long_ago = history(rule) + 4 * (rule.matures_at(FIRST) - FIRST) + timedelta(days=1100)
+    first_night = datetime.combine(FIRST.date(), time()) + long_ago + timedelta(days=night)
+
+    def plan(nights: int) -> CutoffPlan:
+        return plan_cutoffs(
+            rule,
+            first_at=FIRST,
+            as_of=first_night + timedelta(days=nights),
+            cutoffs=cutoffs,
+            every_days=every_days,
+            test_cutoffs=2,
+        )
+
+    week = [plan(nights) for nights in range(8)]
+    assert sum(earlier != later for earlier, later in pairwise(week)) == 1
+    assert week[7] != week[0]
+    assert {cutoff.strftime("%A") for plan in week for cutoff in plan.all} == {"Sunday"}
 
 
 def test_the_sample_platform_gets_its_whole_plan() -> None:
