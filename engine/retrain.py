@@ -25,6 +25,7 @@ from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
 from engine.store.lease import lease
+from engine.store.memory import limit_memory
 from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
 from engine.types import LabelCounts, Metrics, ModelCard
@@ -74,6 +75,7 @@ def collect_rows(
     Raises `DataError` when the history is too short for the churn rule.
     """
     with lease(places.behaviour) as connection:
+        limit_memory(connection, settings.data.memory_limit_gb)
         loaded = summary(connection)
         if loaded is None:
             raise nothing_loaded()
@@ -270,6 +272,7 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
     if without_time(places):
         return Remeasured(*remeasure_timeless(places, settings, champion))
     with lease(places.behaviour) as connection:
+        limit_memory(connection, settings.data.memory_limit_gb)
         rule = churn_rule(connection)
         frames = build_labelled(
             connection,

@@ -29,6 +29,7 @@ from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
 from engine.store.codec import to_text
 from engine.store.lease import lease
+from engine.store.memory import limit_memory
 from engine.store.scratch import scratch
 from engine.types import Band, Explanation, ScoringRun
 
@@ -82,6 +83,7 @@ def score(
         )
     progress("features", 0.0)
     with lease(places.behaviour) as connection:
+        limit_memory(connection, settings.data.memory_limit_gb)
         loaded = summary(connection)
         if loaded is None:
             raise nothing_loaded()

@@ -61,7 +61,7 @@ class DataSettings(Section):
     most_users_lost_share: Share = 0.2
     """Of the users that may be gone since the last load. 与上次相比用户减少的最大比例。"""
     memory_limit_gb: float = Field(default=0, ge=0)
-    """Of the database while it loads; 0: 80 % of the machine. 载入时的内存上限，0 为八成。"""
+    """Of DuckDB: loading, features; 0: 80 % of all. 载入与特征计算的内存上限，0 为八成。"""
 
 
 class TrainingSettings(Section):
@@ -82,7 +82,7 @@ class TrainingSettings(Section):
     feature_cache_mb: int = Field(default=4096, ge=0)
     """Disk for the features of past cutoffs; 0: none kept. 特征快照占用磁盘的上限，0 为不保留。"""
     threads: int = Field(default=0, ge=0)
-    """Of torch and DuckDB; 0: one less than the machine has. 线程数；0 表示比核数少一个。"""
+    """Of the fit; 0: one less than the machine has. 拟合用的线程数；0 表示比核数少一个。"""
     accept_features: list[str] = []
     """Features that may tell churn alone: known in time. 允许单独就能预测流失的特征（已核实）。"""
 

@@ -37,6 +37,7 @@ from engine.data.table import Judged, judge_table
 from engine.errors import DataError
 from engine.settings import DataSettings
 from engine.store.lease import lease
+from engine.store.memory import limit_memory
 from engine.store.publish import publish, settle, sole_load
 from engine.store.scratch import scratch
 from engine.types import LoadReport, TableLoad
@@ -126,7 +127,7 @@ def _judge(work: _Load, judged_db: Path, behaviour_db: Path) -> list[Judged]:
     """Copy the sources into `judged_db` and judge their rows there."""
     mapping = work.mapping
     with lease(judged_db, write=True, transaction=False) as connection:
-        _limit_memory(connection, work.limits)
+        limit_memory(connection, work.limits.memory_limit_gb if work.limits else 0)
         sources = _copy_sources(connection, work)
         connection.execute("CREATE TABLE known_users (user_id VARCHAR)")
         connection.execute(
@@ -159,7 +160,7 @@ def _build(
     mapping = work.mapping
     attached = {"incoming": judged_db}
     with lease(next_db, write=True, transaction=False, attach=attached) as connection:
-        _limit_memory(connection, work.limits)
+        limit_memory(connection, work.limits.memory_limit_gb if work.limits else 0)
         if work.adds:
             connection.execute("CREATE TEMP TABLE users_before AS SELECT user_id FROM users")
             kept = {t.table for t in mapping.tables.values() if t.mode != "replace"}
@@ -238,12 +239,6 @@ def _record(
         about | {"load_id": work.load_id},
     )
     return report
-
-
-def _limit_memory(connection: duckdb.DuckDBPyConnection, limits: DataSettings | None) -> None:
-    """Bound the database's memory; what does not fit goes to its own temporary folder."""
-    if limits and limits.memory_limit_gb:
-        connection.execute(f"SET memory_limit = '{limits.memory_limit_gb:.3f}GB'")
 
 
 def _refuse_other_layout(work: _Load) -> None:

@@ -1,0 +1,1 @@
+"""The model in service, watched: drift, estimates before labels, fairness, stress."""

@@ -1,0 +1,172 @@
+"""Fairness by group: contact, discount, true positives and calibration, each with a band.
+
+A group is compared with everyone else. Selection rates may differ because risks do; what is held
+to a limit is the true positive rate at capacity of sensitive groups: of those who leave, are as
+many found? The limit is broken when the whole band lies beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.metrics import top
+from engine.monitor.groups import SENSITIVE
+from engine.monitor.report import Fairness, Group, GroupFigure
+from engine.types import Interval, Words
+
+ROUNDS = 200
+MOST_GROUPS = 12
+"""Of an attribute: the largest."""
+FEWEST_LEAVERS = 20
+"""Of a group, for its true positive rate to be spoken of."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessRows:
+    """N rows: users now (label NaN, discount known) or at past cutoffs (label 0 or 1)."""
+
+    user_ids: NDArray[np.object_]  # (N,)
+    groups: Mapping[str, NDArray[np.object_]]  # attribute -> (N,); "": not known
+    contacted: NDArray[np.bool_]  # (N,) within the capacity by risk
+    risk: Floats  # (N,)
+    label: Floats | None = None  # (N,)
+    discount: Floats | None = None  # (N,) worst-case cost of the discounts given
+
+
+def at_capacity(risk: Floats, capacity: float) -> NDArray[np.bool_]:
+    """(N,) whom operations would contact: the `capacity` share with the highest risk."""
+    return top(risk, capacity)
+
+
+def measure_fairness(
+    now: FairnessRows, past: FairnessRows | None, *, limit: float, smallest_group: int, seed: int
+) -> Fairness:
+    """Contact and discount from `now`, true positives and calibration from `past`."""
+    figures: dict[tuple[str, str], list[GroupFigure]] = {}
+    users: dict[tuple[str, str], int] = {}
+    parts: list[tuple[FairnessRows, Sequence[tuple[str, Floats, Floats]]]] = [(now, _of_now(now))]
+    if past is not None and past.label is not None:
+        parts.append((past, _of_past(past, past.label)))
+    for rows, sums in parts:
+        names, person = np.unique(rows.user_ids.astype(str), return_inverse=True)
+        draws = _drawn(len(names), person, seed)
+        for attribute, values in rows.groups.items():
+            for value in _largest(values, smallest_group):
+                own = values == value
+                if rows is not now and (attribute, value) not in users:
+                    continue
+                users.setdefault((attribute, value), int(own.sum()))
+                kept = figures.setdefault((attribute, value), [])
+                for name, above, below in sums:
+                    if name == "true_positive_rate" and below[own].sum() < FEWEST_LEAVERS:
+                        continue
+                    kept.append(_figure(name, above, below, own, draws))
+    groups = tuple(
+        Group(
+            attribute,
+            value,
+            users[attribute, value],
+            attribute in SENSITIVE,
+            tuple(found),
+            not any(beyond(one, limit) for one in found) or attribute not in SENSITIVE,
+        )
+        for (attribute, value), found in figures.items()
+    )
+    outside = [group for group in groups if not group.within_limit]
+    return Fairness(not outside, limit, smallest_group, groups, _words(groups, outside, limit))
+
+
+def beyond(figure: GroupFigure, limit: float) -> bool:
+    """Whether the whole band of a difference in true positive rates lies beyond the limit."""
+    if figure.figure != "true_positive_rate":
+        return False
+    return figure.difference.low > limit or figure.difference.high < -limit
+
+
+def _of_now(rows: FairnessRows) -> list[tuple[str, Floats, Floats]]:
+    ones = np.ones(len(rows.risk))
+    sums = [("contact_rate", rows.contacted.astype(np.float64), ones)]
+    if rows.discount is not None and rows.discount.any():
+        sums.append(("discount_value", rows.discount, ones))
+    return sums
+
+
+def _of_past(rows: FairnessRows, label: Floats) -> list[tuple[str, Floats, Floats]]:
+    return [
+        ("true_positive_rate", label * rows.contacted, label),
+        ("calibration_gap", rows.risk - label, np.ones(len(label))),
+    ]
+
+
+def _drawn(users: int, person: NDArray[np.intp], seed: int) -> NDArray[np.float32]:
+    """(ROUNDS, N) how often each row is drawn: all rows of a user together."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(1.0, (ROUNDS, users)).astype(np.float32)[:, person]
+
+
+def _figure(
+    name: str, above: Floats, below: Floats, own: NDArray[np.bool_], draws: NDArray[np.float32]
+) -> GroupFigure:
+    """The ratio of two sums, in the group and outside it; draws (R, N) give the bands."""
+    parts = np.stack([above * own, below * own, above * ~own, below * ~own], axis=1)
+    drawn = (draws @ parts.astype(np.float32)).astype(np.float64)
+    exact = parts.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        group, others = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]
+        own_exact, other_exact = exact[0] / exact[1], exact[2] / exact[3]
+        ratio = group / others
+        exact_ratio = own_exact / other_exact
+    return GroupFigure(
+        name,
+        _band(own_exact, group),
+        float(other_exact),
+        _band(own_exact - other_exact, group - others),
+        _band(exact_ratio, ratio) if name != "calibration_gap" and other_exact > 0 else None,
+    )
+
+
+def _band(estimate: float, draws: Floats) -> Interval:
+    said = draws[np.isfinite(draws)]
+    if not len(said):
+        return Interval(float(estimate), float("nan"), float("nan"))
+    low, high = np.quantile(said, [0.025, 0.975])
+    return Interval(float(estimate), float(low), float(high))
+
+
+def _largest(values: NDArray[np.object_], smallest_group: int) -> list[str]:
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    enough = [
+        (int(-count), str(name))
+        for name, count in zip(names, counts, strict=True)
+        if name and smallest_group <= count < len(values)
+    ]
+    return [name for _, name in sorted(enough)[:MOST_GROUPS]]
+
+
+def _words(groups: Sequence[Group], outside: Sequence[Group], limit: float) -> Words:
+    judged = [
+        group
+        for group in groups
+        if group.sensitive and any(one.figure == "true_positive_rate" for one in group.figures)
+    ]
+    if not judged:
+        return Words(
+            "没有足够大的敏感属性分组，公平性无法判断。",
+            "No sensitive group is large enough: fairness cannot be judged.",
+        )
+    if not outside:
+        return Words(
+            f"{len(judged)} 个敏感分组的命中率与其他人之差都没有确凿地超过 {limit:.0%}。",
+            f"Of {len(judged)} sensitive groups none is provably more than {limit:.0%} away from "
+            "everyone else in the share of leavers that is found.",
+        )
+    named = ", ".join(f"{group.attribute} {group.value}" for group in outside)
+    return Words(
+        f"命中率与其他人之差超过 {limit:.0%} 的分组：{named}。",
+        f"The share of leavers that is found differs by more than {limit:.0%} for {named}.",
+    )
