@@ -23,47 +23,29 @@ from engine.errors import DataError, UsageError
 from engine.features.frame import LabelledFrame
 from engine.models.base import SingleModel
 from engine.models.blend import BLEND, RiskModel
-from engine.models.calibration import Calibration, log_loss, sigmoid
+from engine.models.calibration import Calibration, sigmoid
 from engine.models.cross_fit import CrossFitted, fold_of
-from engine.models.logistic import LogisticModel
 from engine.models.panel import Panel, draw_panel
-from engine.models.trees import TreeConfig, TreeEnsemble, TreeModel
-from engine.training.calibrate import fit_calibration
+from engine.models.trees import TreeConfig
+from engine.training.families import (
+    COUNTS,
+    STRENGTHS,
+    TREES,
+    Family,
+    LogisticFamily,
+    TreeFamily,
+    counts_for,
+)
 from engine.training.progress import Progress, ShouldStop, never, stop_if_asked, unheard
+from engine.training.selection import CHOICES, Mix, Selected, mixed, select
 
 FOLDS = 5
 
 LEAST_OF_A_CLASS = 5
 """In every fold: with fewer neither a fit nor a measurement means anything."""
 
-STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
-"""Of logistic regression, scikit-learn's C."""
-
-TREES = (
-    TreeConfig(max_leaves=5, min_rows_in_leaf=40, l2=5.0, features=0.5),
-    TreeConfig(max_leaves=31, min_rows_in_leaf=10, l2=1.0, features=0.5),
-)
-"""Shallow trees for tables where columns act one by one, deep ones where they act together."""
-
-COUNTS = (25, 50, 75, 100, 150, 200, 300, 400)
-"""Of trees that may be kept."""
-
-FEW_ROWS = 1_000
-MOST_FOR_FEW = 100
-"""Trees grown for fewer rows than `FEW_ROWS`: more only learn them by heart."""
-
-LOGISTIC_SHARES = (0.5, 0.25, 0.75, 0.0, 1.0)
-"""Of logistic regression in the mix; at equal loss the first is taken."""
-
 SELECTION_ROWS = 50_000
 """Settings, mix and calibration are chosen on at most so many rows, drawn at random."""
-
-CHOICES: Mapping[str, tuple[float, ...]] = {
-    "auto": LOGISTIC_SHARES,
-    BLEND: (0.5, 0.25, 0.75),
-    TreeModel.kind: (0.0,),
-    LogisticModel.kind: (1.0,),
-}
 
 Floats = NDArray[np.float64]
 
@@ -94,17 +76,6 @@ class CrossFit:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What the inner scores chose for one fold."""
-
-    strength: float
-    trees: TreeConfig
-    logistic: Floats  # (S,) inner log-odds of the selected rows outside the fold
-    boosted: Floats  # (S,)
-    label: NDArray[np.float32]  # (S,)
-
-
 def cross_fit(
     rows: LabelledFrame,
     config: CrossFitConfig,
@@ -128,21 +99,20 @@ def cross_fit(
     started = clock()
     fold = fold_of(rows.frame.user_ids, config.folds)
     _check(rows.label, fold, config.folds)
-    most = MOST_FOR_FEW if len(rows) < FEW_ROWS else max(config.counts)
-    chosen = replace(
-        config,
-        threads=config.threads or max(1, (os.cpu_count() or 2) - 1),
-        counts=tuple(dict.fromkeys(min(count, most) for count in config.counts)),
+    threads = config.threads or max(1, (os.cpu_count() or 2) - 1)
+    families: tuple[Family, ...] = (
+        LogisticFamily(config.strengths),
+        TreeFamily(config.seed, threads, config.trees, counts_for(len(rows), config.counts)),
     )
-    with threadpool_limits(limits=chosen.threads):
-        run = _Run(rows, fold, chosen, progress, should_stop)
+    with threadpool_limits(limits=threads):
+        run = _Run(rows, fold, config, families, progress, should_stop)
         run.score_inside()
         members = [run.member(number) for number in range(config.folds)]
     return CrossFit(
         CrossFitted(tuple(members), dict(config.metadata)),
         fold,
         run.risks["chosen"],
-        {kind: run.risks[kind] for kind in (LogisticModel.kind, TreeModel.kind)},
+        {family.kind: run.risks[family.kind] for family in families},
         clock() - started,
     )
 
@@ -168,27 +138,26 @@ class _Run:
         rows: LabelledFrame,
         fold: NDArray[np.int64],
         config: CrossFitConfig,
+        families: tuple[Family, ...],
         progress: Progress,
         should_stop: ShouldStop,
     ) -> None:
         self.rows = rows
         self.fold = fold
         self.config = config
+        self.families = families
         self.progress = progress
         self.should_stop = should_stop
         rng = np.random.default_rng(config.seed)
         self.selected = np.sort(rng.permutation(len(rows))[:SELECTION_ROWS])
         shape = (len(self.selected), config.folds)
-        # Candidate -> inner log-odds: row i, column k is by a model that saw neither fold.
-        self.logistic = {strength: np.zeros(shape) for strength in config.strengths}
-        self.trees = {
-            (place, count): np.zeros(shape)
-            for place in range(len(config.trees))
-            for count in config.counts
+        # Kind, setting -> inner log-odds: row i, column k is by a model that saw neither fold.
+        self.scores = {
+            family.kind: {setting: np.zeros(shape) for setting in family.settings}
+            for family in families
         }
-        self.risks = {
-            kind: np.zeros(len(rows)) for kind in ("chosen", LogisticModel.kind, TreeModel.kind)
-        }
+        kinds = [family.kind for family in families]
+        self.risks = {name: np.zeros(len(rows)) for name in ("chosen", *kinds)}
         self.steps = config.folds * (config.folds - 1) // 2 + config.folds
         self.done = 0
 
@@ -202,77 +171,52 @@ class _Run:
             frame = self.rows.frame.take(self.selected[judged])
             other = np.where(fold[judged] == pair[0], pair[1], pair[0])
             self._step(CrossFitted.kind)
-            for strength, scores in self.logistic.items():
-                model = LogisticModel.fit(teach, strength=strength)
-                scores[judged, other] = model.log_odds(frame)
-            for place, trees in enumerate(self.config.trees):
-                grown = replace(trees, max_trees=max(self.config.counts))
-                boosted = self._boosted(teach, grown)
-                staged = staged_log_odds(boosted.ensemble, frame.values, self.config.counts)
-                for at_count, count in enumerate(self.config.counts):
-                    self.trees[place, count][judged, other] = staged[:, at_count]
+            for family in self.families:
+                stop_if_asked(self.should_stop)
+                for setting, scores in family.scores(teach, frame).items():
+                    self.scores[family.kind][setting][judged, other] = scores
 
     def member(self, number: int) -> RiskModel:
         """The model of fold `number`: chosen, fitted and calibrated on the other folds."""
         self._step("calibrate")
-        settings = self._settings(number)
+        selected = self._select(number)
         teach = self.rows.take(self.fold != number)
         judged = np.flatnonzero(self.fold == number)
         frame = self.rows.frame.take(judged)
-        fitted: dict[str, SingleModel] = {
-            LogisticModel.kind: LogisticModel.fit(teach, strength=settings.strength),
-            TreeModel.kind: self._boosted(teach, settings.trees),
-        }
-        scores = [model.log_odds(frame) for model in fitted.values()]
-        for share, kind in ((1.0, LogisticModel.kind), (0.0, TreeModel.kind)):
-            calibration, _ = _calibrated(settings, share)
-            self.risks[kind][judged] = _risk(calibration, scores, share)
-        share, calibration = self._share(settings)
-        self.risks["chosen"][judged] = _risk(calibration, scores, share)
-        kept = {kind: part for kind, part in zip(fitted, (share, 1 - share), strict=True) if part}
+        fitted: dict[str, SingleModel] = {}
+        for family in self.families:
+            stop_if_asked(self.should_stop)
+            fitted[family.kind] = family.fit(teach, selected.settings[family.kind])
+        scores = {kind: model.log_odds(frame) for kind, model in fitted.items()}
+        for kind in fitted:
+            alone = {kind: 1.0}
+            self.risks[kind][judged] = _risk(selected.calibrated(alone)[0], alone, scores)
+        mix, calibration = selected.best(CHOICES[self.config.model])
+        self.risks["chosen"][judged] = _risk(calibration, mix, scores)
+        described = [family.described(selected.settings[family.kind]) for family in self.families]
         return RiskModel(
-            kind=BLEND if len(kept) > 1 else next(iter(kept)),
-            components=tuple(fitted[kind] for kind in kept),
+            kind=BLEND if len(mix) > 1 else next(iter(mix)),
+            components=tuple(fitted[kind] for kind in mix),
             calibration=calibration,
             panel=self._panel(teach),
             metadata={
                 "fold": number,
                 "rows": len(teach),
-                "strength": settings.strength,
-                "trees": settings.trees.max_trees,
-                "leaves": settings.trees.max_leaves,
                 "seed": self.config.seed,
+                **{name: value for setting in described for name, value in setting.items()},
             },
-            shares=tuple(kept.values()),
+            shares=tuple(mix.values()),
         )
 
-    def _settings(self, number: int) -> _Settings:
+    def _select(self, number: int) -> Selected:
+        """What the inner scores choose for fold `number`."""
         inside = self.fold[self.selected] != number
-        label = self.rows.label[self.selected[inside]]
-
-        def loss(scores: Floats) -> float:
-            own = scores[inside, number]
-            return float(log_loss(fit_calibration(own, label).apply(own), label).mean())
-
-        strength = min(self.logistic, key=lambda key: loss(self.logistic[key]))
-        place, count = min(self.trees, key=lambda key: loss(self.trees[key]))
-        return _Settings(
-            strength,
-            replace(self.config.trees[place], max_trees=count),
-            self.logistic[strength][inside, number],
-            self.trees[place, count][inside, number],
-            label,
-        )
-
-    def _share(self, settings: _Settings) -> tuple[float, Calibration]:
-        """The share of logistic regression with the lowest inner loss, and its calibration."""
-        tried = {share: _calibrated(settings, share) for share in CHOICES[self.config.model]}
-        best = min(tried, key=lambda share: tried[share][1])
-        return best, tried[best][0]
-
-    def _boosted(self, teach: LabelledFrame, trees: TreeConfig) -> TreeModel:
-        stop_if_asked(self.should_stop)
-        return TreeModel.fit(teach, None, trees, seed=self.config.seed, threads=self.config.threads)
+        rows = self.selected[inside]
+        scores = {
+            kind: {setting: values[inside, number] for setting, values in tried.items()}
+            for kind, tried in self.scores.items()
+        }
+        return select(scores, self.rows.label[rows], self.rows.weight[rows])
 
     def _panel(self, teach: LabelledFrame) -> Panel:
         """Retained users to compare with; of a level, what compares is how many of them have it."""
@@ -297,25 +241,5 @@ class _Run:
         self.done += 1
 
 
-def _calibrated(settings: _Settings, share: float) -> tuple[Calibration, float]:
-    """The calibration of a mix and its loss, on the inner scores."""
-    mixed = share * settings.logistic + (1 - share) * settings.boosted
-    calibration = fit_calibration(mixed, settings.label)
-    return calibration, float(log_loss(calibration.apply(mixed), settings.label).mean())
-
-
-def _risk(calibration: Calibration, scores: list[Floats], share: float) -> Floats:
-    return sigmoid(calibration.apply(share * scores[0] + (1 - share) * scores[1]))
-
-
-def staged_log_odds(
-    ensemble: TreeEnsemble, values: NDArray[np.float32], counts: tuple[int, ...]
-) -> Floats:
-    """(N, len(counts)) the log-odds by the first `counts` trees; all of them where it has fewer."""
-    result = np.empty((len(values), len(counts)))
-    at = np.minimum(np.array(counts), ensemble.trees) - 1
-    for start in range(0, len(values), 1_000):
-        part = slice(start, start + 1_000)
-        added = ensemble.value.take(ensemble.leaves(values[part]))
-        result[part] = ensemble.base + added.cumsum(axis=1)[:, at]
-    return result
+def _risk(calibration: Calibration, mix: Mix, scores: Mapping[str, Floats]) -> Floats:
+    return sigmoid(calibration.apply(mixed(mix, scores)))

@@ -15,7 +15,8 @@ from engine.features.frame import LabelledFrame, Sequences
 from engine.features.spec import FeatureSpec, words
 from engine.models.cross_fit import CrossFitted, fold_of, model_from_state, parts
 from engine.models.trees import TreeConfig, TreeModel
-from engine.training.cross_fit import CrossFit, CrossFitConfig, cross_fit, staged_log_odds
+from engine.training.cross_fit import CrossFit, CrossFitConfig, cross_fit
+from engine.training.families import staged_log_odds
 from engine.types import Words
 
 QUICK = CrossFitConfig(
