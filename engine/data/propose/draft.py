@@ -6,23 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from engine.data.propose.churn import churn_lines
 from engine.data.propose.describe import Column, Table, describe, globs
 from engine.data.propose.guess import LIKELY, SURE, TableGuess, alike, guess, user_column
 from engine.data.propose.static import sensitive_lines, static_lines, static_table
 from engine.data.propose.toml import remark, source_lines, text
 from engine.data.propose.vocabulary import COLUMNS, ENDED, KINDS, STATUSES
-from engine.data.sources import DATABASE_SUFFIXES, TEXT_SUFFIXES, Source, quote
-from engine.data.sources.duckdb_file import table_names
-from engine.data.sources.jsonlines import SUFFIXES as JSON_SUFFIXES
-from engine.data.sources.source import unreadable
+from engine.data.sources import FILES, Reader, Source, quote
 from engine.errors import DataError
 from engine.store.lease import lease
 from engine.store.scratch import scratch
-
-READ = (".parquet", *TEXT_SUFFIXES, *JSON_SUFFIXES, *DATABASE_SUFFIXES)
 
 MOST_WORDS = 40
 """A column with more different values than this holds no words to translate."""
@@ -60,16 +53,17 @@ def propose(folder: Path) -> Proposal:
         raise DataError(
             "no_sources",
             f"{folder} has no file that could be a source",
-            why=f"Looked for names that end in {', '.join(READ)}",
+            why=f"Looked for names that end in {', '.join(FILES)}",
             next_step="Copy your exports there, or name the folder by --data-dir",
         )
     tables: list[Table] = []
     with (
         scratch(folder / "proposal.duckdb") as file,
         lease(file, write=True, transaction=False) as connection,
+        Reader() as reader,
     ):
         for source in sources:
-            for single in _tables_of(connection, source):
+            for single in reader.tables(connection, source):
                 tables.append(describe(connection, single, f"source_{len(tables)}"))
     whole = static_table(tables)
     if whole is not None:
@@ -89,22 +83,10 @@ def _sources(folder: Path) -> tuple[Source, ...]:
     names = [
         path.name
         for path in sorted(folder.iterdir())
-        if path.is_file() and path.name.endswith(READ) and not path.name.startswith(".")
+        if path.is_file() and path.name.endswith(FILES) and not path.name.startswith(".")
     ]
     ours = {"behaviour.duckdb", "ledger.duckdb"}
     return tuple(Source(folder, name) for name in globs([n for n in names if n not in ours]))
-
-
-def _tables_of(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Source, ...]:
-    """`source` itself, or one for each table of a database file."""
-    if not source.name.endswith(DATABASE_SUFFIXES):
-        return (source,)
-    file = str(source.folder / source.name)
-    try:
-        names = table_names(connection, file)
-    except duckdb.Error as error:
-        raise unreadable(source, file, error) from error
-    return tuple(Source(source.folder, source.name, name) for name in names)
 
 
 def _with_time(folder: Path, guesses: Sequence[TableGuess], tables: Sequence[Table]) -> Proposal:

@@ -4,14 +4,11 @@ Everything is copied before the first expression of a mapping is evaluated, so t
 can be cut off from the file system and the network.
 """
 
-from engine.data.sources.duckdb_file import SUFFIXES as DATABASE_SUFFIXES
-from engine.data.sources.reader import Reader, copy_source
+from engine.data.sources.reader import FILES, Reader, copy_source
 from engine.data.sources.source import Source, quote, ragged
-from engine.data.sources.text import SUFFIXES as TEXT_SUFFIXES
 
 __all__ = [
-    "DATABASE_SUFFIXES",
-    "TEXT_SUFFIXES",
+    "FILES",
     "Reader",
     "Source",
     "copy_source",

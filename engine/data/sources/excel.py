@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -50,29 +51,45 @@ def copy_excel(connection: duckdb.DuckDBPyConnection, source: Source, file: str,
 
     The first row names the columns. Rows with values beside the named columns are ragged.
     """
+    beside: list[str] = []
+    with _opened(source, file) as book:
+        sheet = _sheet(source, book)
+        sheet.reset_dimensions()  # what other programs write there is often wrong
+        rows = sheet.iter_rows(values_only=True)
+        head = _trimmed(next(rows, ()))
+        names = column_names(source, [as_text(value) or "" for value in head])
+        copy_observed(connection, into, names, _batches(rows, len(names), beside))
+    connection.execute(
+        f"INSERT INTO {ragged(into)} SELECT unnest(CAST($lines AS VARCHAR[]))", {"lines": beside}
+    )
+
+
+def sheet_names(source: Source, file: str) -> Sequence[str]:
+    """The sheets that have a row, as a mapping names them."""
+    with _opened(source, file) as book:
+        return [
+            sheet.title
+            for sheet in book.worksheets
+            if next(sheet.iter_rows(values_only=True), None) is not None
+        ]
+
+
+@contextmanager
+def _opened(source: Source, file: str) -> Iterator[Workbook]:
     import openpyxl
 
-    beside: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and validation, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
-                sheet = _sheet(source, book)
-                sheet.reset_dimensions()  # what other programs write there is often wrong
-                rows = sheet.iter_rows(values_only=True)
-                head = _trimmed(next(rows, ()))
-                names = column_names(source, [as_text(value) or "" for value in head])
-                copy_observed(connection, into, names, _batches(rows, len(names), beside))
+                yield book
             finally:
                 book.close()
     except MALFORMED as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's word, not the workbook's
         raise unreadable(source, file, error) from error
-    connection.execute(
-        f"INSERT INTO {ragged(into)} SELECT unnest(CAST($lines AS VARCHAR[]))", {"lines": beside}
-    )
 
 
 def _sheet(source: Source, book: Workbook) -> ReadOnlyWorksheet:

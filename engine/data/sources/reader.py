@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import errno
 import zlib
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
@@ -78,7 +79,7 @@ class Reader:
         `StorageError` when the disk refuses.
         """
         connection.execute(f"CREATE TABLE {ragged(into)} (line VARCHAR)")
-        try:
+        with _faults(source):
             if source.name.startswith(frames.PREFIX):
                 frames.copy_frame(connection, source, self._frames, into)
             elif remote.is_remote(source.name):
@@ -87,18 +88,23 @@ class Reader:
                 self._session(source).copy(connection, source, into)
             else:
                 self._copy_file(connection, source, into)
-        except OSError as error:
-            if error.errno in DISK_ERRORS:
-                raise StorageError(
-                    "disk",
-                    f"the disk refuses: {first_line(error)}",
-                    next_step="Free disk space and run the same command again",
-                ) from error
-            raise unreadable(source, source.name, error) from error
-        except DAMAGED as error:
-            if disk_refused(error):
-                raise
-            raise unreadable(source, source.name, error) from error
+
+    def tables(self, connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Source, ...]:
+        """`source` of a file, or one for each table of its database or sheet of its workbook.
+
+        Raises as `copy` does.
+        """
+        if not source.name.endswith((*excel.SUFFIXES, *duckdb_file.SUFFIXES, *sqlite.SUFFIXES)):
+            return (source,)
+        with _faults(source):
+            file = files_of(source, source.name)[0]
+            if source.name.endswith(excel.SUFFIXES):
+                names: Sequence[str] = excel.sheet_names(source, file)
+            elif source.name.endswith(sqlite.SUFFIXES) or sqlite.is_sqlite(file):
+                names = sqlite.table_names(source, file)
+            else:
+                names = duckdb_file.table_names(connection, file)
+        return tuple(replace(source, table=name) for name in names)
 
     def _copy_file(self, connection: duckdb.DuckDBPyConnection, source: Source, into: str) -> None:
         name = source.name
@@ -130,6 +136,25 @@ class Reader:
             self._open.callback(session.close)
             self._sessions[source.name] = session
         return session
+
+
+@contextmanager
+def _faults(source: Source) -> Iterator[None]:
+    """What the readers raise, in the words of a load."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise StorageError(
+                "disk",
+                f"the disk refuses: {first_line(error)}",
+                next_step="Free disk space and run the same command again",
+            ) from error
+        raise unreadable(source, source.name, error) from error
+    except DAMAGED as error:
+        if disk_refused(error):
+            raise
+        raise unreadable(source, source.name, error) from error
 
 
 def copy_source(

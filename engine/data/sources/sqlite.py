@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote as url_quote
 
@@ -46,6 +47,19 @@ class SqliteSession:
         """End the snapshot."""
         self._database.close()
 
+    def table_names(self, source: Source) -> Sequence[str]:
+        """The file's tables and views, as a mapping names them."""
+        try:
+            return [
+                row[0]
+                for row in self._database.execute(
+                    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
+                    "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
+                )
+            ]
+        except sqlite3.Error as error:
+            raise _fault(source, self._file, error) from error
+
     def copy(self, connection: duckdb.DuckDBPyConnection, source: Source, into: str) -> None:
         """Copy the source's table into the new table `into`.
 
@@ -53,19 +67,19 @@ class SqliteSession:
         values have, or text.
         """
         try:
-            names = [
-                row[0]
-                for row in self._database.execute(
-                    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-                    "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
-                )
-            ]
+            names = self.table_names(source)
             there = {name: name for name in names} | {f"main.{name}": name for name in names}
             rows = self._database.execute(f"SELECT * FROM {quote(find_table(source, there))}")
             columns = [column[0] for column in rows.description]
             copy_observed(connection, into, columns, _batches(rows))
         except sqlite3.Error as error:
             raise _fault(source, self._file, error) from error
+
+
+def table_names(source: Source, file: str) -> Sequence[str]:
+    """The tables and views of a file, as a mapping names them."""
+    with closing(SqliteSession(source, file)) as session:
+        return session.table_names(source)
 
 
 def _batches(rows: sqlite3.Cursor) -> Iterator[Sequence[Sequence[Observed]]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tomllib
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -177,3 +181,57 @@ def test_no_name_of_a_column_can_break_the_file(
     except DataError:
         return  # a header that the loader refuses too
     assert "payments" in tomllib.loads(text)["tables"]
+
+
+PEOPLE = [("user_id", "signup_time"), *((f"u{n}", datetime(2026, 1, 1 + n)) for n in range(20))]
+VISITS = [
+    ("user_id", "event_time", "event_type"),
+    *((f"u{n % 20}", datetime(2026, 3, 1 + n % 28, n % 24), "view") for n in range(400)),
+]
+
+
+def _workbook(path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "notes"  # empty: stands for no table
+    for name, rows in (("users", PEOPLE), ("events", VISITS)):
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+
+
+def _sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        for name, rows in (("users", PEOPLE), ("events", VISITS)):
+            database.execute(f"CREATE TABLE {name} ({', '.join(rows[0])})")
+            marks = ", ".join("?" * len(rows[0]))
+            database.executemany(
+                f"INSERT INTO {name} VALUES ({marks})",
+                [tuple(map(str, row)) for row in rows[1:]],
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("crm.xlsx", _workbook), ("app.sqlite", _sqlite), ("app.db", _sqlite)]
+)
+def test_sheets_and_tables_of_a_file_are_proposed_one_by_one(
+    tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path / name)
+    proposal = propose(tmp_path)
+    assert {(table.table, table.source, table.rows) for table in proposal.tables} == {
+        ("users", name, 20),
+        ("events", name, 400),
+    }
+    report = load(_proposed(tmp_path), tmp_path / "behaviour.duckdb", now=NOW)
+    assert {(table.table, table.kept) for table in report.tables} == {
+        ("users", 20),
+        ("events", 400),
+    }
+
+
+@pytest.mark.parametrize("name", ["broken.xlsx", "broken.sqlite", "broken.db"])
+def test_a_damaged_file_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no table at all" * 100)
+    with pytest.raises(DataError, match="broken"):
+        propose(tmp_path)
