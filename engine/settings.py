@@ -98,10 +98,14 @@ class RiskSettings(Section):
     """… critical. 从此值起为极高风险。"""
     capacity: Share = 0.1
     """The share of eligible users that operations can contact. 运营能触达的用户比例。"""
+    follow_base_rate: bool = True
+    """Scores move with the newest known base rate; the order stays. 风险随最新流失率整体校正。"""
     value_horizon_days: int = Field(default=365, ge=1)
     """Days over which a user's margin counts as value at risk. 计算风险价值的天数。"""
     margin: Share = 0.6
     """The part of revenue that is margin. 毛利率。"""
+    save_rate: Share = 0.1
+    """Of those who would leave, contacted: who stays; assumed. 触达挽留率（假设值，非实测）。"""
 
     @model_validator(mode="after")
     def _bands_ascend(self) -> RiskSettings:
@@ -148,6 +152,15 @@ class OutreachSettings(Section):
     """Cost of one message, in the currency of the mapping. 每条消息的成本。"""
 
 
+class MonitorSettings(Section):
+    """Watching the model in service. 在用模型的监控。"""
+
+    most_group_gap: Share = 0.1
+    """Of leavers found at capacity, a sensitive group against the rest. 敏感分组命中率的最大差。"""
+    smallest_group: int = Field(default=200, ge=20)
+    """Smaller groups are not compared. 人数更少的分组不作比较。"""
+
+
 class Settings(Section):
     """The whole file; every key has a default, so an empty file is valid."""
 
@@ -155,6 +168,7 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     risk: RiskSettings = RiskSettings()
+    monitor: MonitorSettings = MonitorSettings()
     outreach: OutreachSettings = OutreachSettings()
 
 

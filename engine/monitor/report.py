@@ -122,7 +122,7 @@ class Stressed:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseRate:
+class BaseRateShift:
     """Users drawn anew so that another share leaves: how wrong the risks become."""
 
     churn_rate: float
@@ -160,7 +160,7 @@ class Stress:
     disturbances: tuple[Stressed, ...]
     gamed: Gamed | None  # None: the data have no events
     tenures: tuple[Tenure, ...]
-    base_rates: tuple[BaseRate, ...]
+    base_rates: tuple[BaseRateShift, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from engine.errors import StateError
 from engine.features.attributes.schema import timeless
 from engine.features.build import build_frame
 from engine.features.catalogue import specs_named
-from engine.features.frame import FeatureFrame, LabelledFrame
+from engine.features.frame import LabelledFrame
 from engine.features.snapshots import workspace_snapshots
 from engine.models.cross_fit import CrossFitted
 from engine.monitor.drift import measure_drift
@@ -24,18 +23,18 @@ from engine.monitor.fairness import FairnessRows, at_capacity, measure_fairness
 from engine.monitor.groups import read_groups
 from engine.monitor.importance import column_importance
 from engine.monitor.past import (
-    Cutoffs,
     judged_rows,
     past_cutoffs,
     past_values,
     risks_at,
 )
 from engine.monitor.report import Drift, Estimate, Fairness, MonitorReport
+from engine.monitor.stress import measure_stress
+from engine.monitor.watched import ScoredRun, Watched
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
 from engine.store.lease import lease
-from engine.timeline import ChurnRule
 from engine.types import ModelCard
 
 if TYPE_CHECKING:
@@ -48,31 +47,6 @@ if TYPE_CHECKING:
 ESTIMATED_ROWS = 50_000
 """Of the present run: the estimate's own noise is then below a thousandth."""
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredRun:
-    """The newest scoring run of the model in service."""
-
-    run_id: str
-    cutoff: datetime
-    user_ids: NDArray[np.object_]  # (N,) ascending
-    risk: Floats  # (N,)
-    segments: NDArray[np.object_]  # (N,)
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The model in service and its run, with the loaded data open."""
-
-    connection: duckdb.DuckDBPyConnection
-    places: Places
-    settings: Settings
-    rule: ChurnRule
-    model: RiskModel
-    card: ModelCard
-    run: ScoredRun
-    cutoffs: Cutoffs
 
 
 def monitor(
@@ -99,11 +73,7 @@ def monitor(
         risks = risks_at(watched.model, rows)
         drift = _drift(watched, risks)
         by_group = _fairness(watched, rows, risks) if fairness else None
-        shaken = None
-        if stress:
-            from engine.monitor.stress import measure_stress
-
-            shaken = measure_stress(watched, rows, risks)
+        shaken = measure_stress(watched, rows, risks) if stress else None
     return MonitorReport(
         card.model_id,
         run.run_id,
@@ -191,21 +161,16 @@ def _newest_run(places: Places, model_id: str) -> ScoredRun:
     )
 
 
-def present_frame(watched: Watched, *, sequences: bool) -> FeatureFrame:
-    """The users of the run as the loaded data show them at its cutoff."""
-    return build_frame(
+def _drift(watched: Watched, risks: Mapping[datetime, Floats]) -> Drift:
+    seed = watched.settings.training.seed
+    now = build_frame(
         watched.connection,
         watched.rule,
         watched.run.cutoff,
         columns=watched.model.columns,
-        sequences=sequences,
+        sequences=False,
         snapshots=workspace_snapshots(watched.places, watched.settings),
     )
-
-
-def _drift(watched: Watched, risks: Mapping[datetime, Floats]) -> Drift:
-    seed = watched.settings.training.seed
-    now = present_frame(watched, sequences=False)
     past = past_values(
         watched.connection,
         watched.places,

@@ -63,8 +63,12 @@ FIELDS = [
     ("risk", "high", "0.5", 0.5),
     ("risk", "critical", "0.9", 0.9),
     ("risk", "capacity", "0.05", 0.05),
+    ("risk", "follow_base_rate", "false", False),
+    ("risk", "save_rate", "0.2", 0.2),
     ("risk", "value_horizon_days", "180", 180),
     ("risk", "margin", "0.3", 0.3),
+    ("monitor", "most_group_gap", "0.2", 0.2),
+    ("monitor", "smallest_group", "50", 50),
     ("outreach", "holdout", "0.2", 0.2),
     ("outreach", "salt", '"epoch-2"', "epoch-2"),
     ("outreach", "sender_name", '"小美"', "小美"),
@@ -115,7 +119,7 @@ def test_an_unknown_section_names_line_and_nearest(tmp_path: Path) -> None:
         load_settings(tmp_path)
     assert str(raised.value) == (
         f"{path}, line 2: outreech is not known. "
-        "The keys here are workspace, data, training, risk, outreach. Did you mean 'outreach'?"
+        "The keys here are workspace, data, training, risk, monitor, outreach. Did you mean 'outreach'?"
     )
 
 
