@@ -7,9 +7,11 @@ import platform
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.errors import RetentionError
 from retention_tui.commands.session import Session
+from retention_tui.i18n import N_
 
 MIN_FREE_BYTES = 2 * 1024**3
 """Below this a retrain or a load may fill the disk."""
@@ -39,7 +41,7 @@ def show(session: Session, findings: tuple[Finding, ...]) -> None:
                 session.t(finding.subject),
                 session.t("ok") if finding.passed else session.t("look"),
                 finding.detail,
-                finding.next_step,
+                session.t(finding.next_step) if finding.next_step else "",
             )
             for finding in findings
         ),
@@ -47,27 +49,27 @@ def show(session: Session, findings: tuple[Finding, ...]) -> None:
 
 
 def _python() -> Finding:
-    return Finding("Python", sys.version_info >= (3, 11), platform.python_version())
+    return Finding(N_("Python"), sys.version_info >= (3, 11), platform.python_version())
 
 
 def _terminal() -> Finding:
     size = shutil.get_terminal_size()
     wide = size.columns >= 80 and size.lines >= 24
     return Finding(
-        "terminal",
+        N_("terminal"),
         wide or not sys.stdout.isatty(),
         f"{size.columns}×{size.lines} {os.environ.get('TERM', '')}".strip(),
-        "" if wide else "Enlarge the window to 80×24",
+        "" if wide else N_("Enlarge the window to 80×24"),
     )
 
 
 def _encoding() -> Finding:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return Finding(
-        "encoding",
+        N_("encoding"),
         encoding == "utf8",
         encoding,
-        "" if encoding == "utf8" else "Set LANG=C.UTF-8 or PYTHONUTF8=1",
+        "" if encoding == "utf8" else N_("Set LANG=C.UTF-8 or PYTHONUTF8=1"),
     )
 
 
@@ -76,10 +78,10 @@ def _disk(session: Session) -> Finding:
     free = shutil.disk_usage(folder).free
     enough = free >= MIN_FREE_BYTES
     return Finding(
-        "free disk space",
+        N_("free disk space"),
         enough,
         f"{free / 1024**3:.1f} GiB",
-        "" if enough else "Free some space before you load or train",
+        "" if enough else N_("Free some space before you load or train"),
     )
 
 
@@ -91,26 +93,30 @@ def _workspace(session: Session) -> list[Finding]:
         run = workspace.risk.latest()
         cache_bytes = workspace.models.feature_cache_bytes()
     except RetentionError as error:
-        return [Finding("workspace", False, error.what, error.next_step)]
+        return [Finding(N_("workspace"), False, error.what, error.next_step)]
     return [
-        Finding("workspace", True, str(workspace.folder)),
+        Finding(N_("workspace"), True, str(workspace.folder)),
         Finding(
-            "behaviour data",
+            N_("behaviour data"),
             loaded is not None,
-            f"{loaded.users} users, {loaded.as_of:%Y-%m-%d}" if loaded else "",
-            "" if loaded else "Run retention load",
+            _users(session, loaded.users, loaded.as_of) if loaded else "",
+            "" if loaded else N_("Run retention load"),
         ),
         Finding(
-            "model in service",
+            N_("model in service"),
             champion is not None,
             champion.model_id if champion else "",
-            "" if champion else "Run retention train",
+            "" if champion else N_("Run retention train"),
         ),
         Finding(
-            "scores",
+            N_("scores"),
             run is not None,
-            f"{run.users} users, {run.cutoff:%Y-%m-%d}" if run else "",
-            "" if run else "Run retention score",
+            _users(session, run.users, run.cutoff) if run else "",
+            "" if run else N_("Run retention score"),
         ),
-        Finding("feature cache", True, f"{cache_bytes / 1024**2:.0f} MiB"),
+        Finding(N_("feature cache"), True, f"{cache_bytes / 1024**2:.0f} MiB"),
     ]
+
+
+def _users(session: Session, users: int, day: datetime) -> str:
+    return session.t("{users} users, {day}", users=users, day=f"{day:%Y-%m-%d}")
