@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.base_rate import prior_shift_at
+from engine.calibrated import PriorShift
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.errors import DataError, StateError
 from engine.features.attributes.schema import timeless
@@ -24,10 +26,11 @@ from engine.features.catalogue import SPECS
 from engine.features.fetch import chunks
 from engine.features.frame import FeatureFrame
 from engine.features.snapshots import workspace_snapshots
+from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
-from engine.store.codec import to_text
+from engine.store.codec import from_text, to_text
 from engine.store.lease import lease
 from engine.store.memory import limit_memory
 from engine.store.scratch import scratch
@@ -94,9 +97,12 @@ def score(
             return existing
         rule = churn_rule(connection)
         model = registry.load(model_id)
+        shift = None
         if timeless(connection):
             frame, specs = rows_to_score(connection, model.metadata, cutoff, loaded.as_of)
         else:
+            if settings.risk.follow_base_rate:
+                shift = prior_shift_at(connection, rule, cutoff, model, contacts(places.ledger))
             frame = build_frame(
                 connection,
                 rule,
@@ -116,7 +122,10 @@ def score(
         standing = _standing(connection, frame, cutoff, settings.risk)
     progress("risk", 0.3)
     from engine.explain.reasons import Explainer
+    from engine.models.blend import RiskModel
 
+    if shift is not None and isinstance(model, RiskModel):
+        model = model.with_calibration(model.calibration.moved(shift.shift))
     explainer = Explainer(model, specs, currency=loaded.currency, model_id=model_id)
     actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
     with scratch(places.ledger, "scores-") as draft:
@@ -132,6 +141,7 @@ def score(
             by_band={str(band): count for band, count in sorted(Counter(bands).items())},
             value_at_risk=float(at_risk.sum()),
             currency=loaded.currency,
+            prior_shift=shift,
         )
         order = np.lexsort((frame.user_ids.astype(str), -risk, -at_risk))
         progress("writing", 0.9)
@@ -264,7 +274,7 @@ def _keep(
         inserted = connection.execute(
             "INSERT INTO scoring_run BY NAME SELECT ? AS scoring_run_id, ? AS model_id, "
             "? AS cutoff, ? AS created_at, ? AS users, ? AS value_at_risk, ? AS currency, "
-            "? AS by_band ON CONFLICT DO NOTHING RETURNING scoring_run_id",
+            "? AS by_band, ? AS prior_shift ON CONFLICT DO NOTHING RETURNING scoring_run_id",
             [
                 run.scoring_run_id,
                 run.model_id,
@@ -274,6 +284,7 @@ def _keep(
                 run.value_at_risk,
                 run.currency,
                 json.dumps(run.by_band),
+                None if run.prior_shift is None else to_text(run.prior_shift),
             ],
         ).fetchall()
         if inserted:
@@ -306,7 +317,7 @@ def run_of(connection: duckdb.DuckDBPyConnection, run_id: str | None = None) -> 
     """The scoring run `run_id`, or the newest one; None when there is none."""
     record = connection.execute(
         "SELECT scoring_run_id, model_id, cutoff, created_at, users, by_band, value_at_risk, "
-        "currency FROM scoring_run WHERE $run_id IS NULL OR scoring_run_id = $run_id "
+        "currency, prior_shift FROM scoring_run WHERE $run_id IS NULL OR scoring_run_id = $run_id "
         "ORDER BY created_at DESC, scoring_run_id DESC LIMIT 1",
         {"run_id": run_id},
     ).fetchone()
@@ -321,4 +332,5 @@ def run_of(connection: duckdb.DuckDBPyConnection, run_id: str | None = None) -> 
         by_band=json.loads(record[5]),
         value_at_risk=record[6],
         currency=record[7],
+        prior_shift=None if record[8] is None else from_text(PriorShift, record[8]),
     )

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from engine.calibrated import PriorShift
+
 Language = Literal["zh", "en"]
 ExportFormat = Literal["csv", "parquet", "jsonl", "xlsx"]
 ExportKind = Literal["ranking", "interventions", "reasons", "effects", "audit"]
@@ -221,6 +223,7 @@ class ScoringRun:
     by_band: Mapping[str, int]
     value_at_risk: float
     currency: str
+    prior_shift: PriorShift | None = None  # None: nothing newer than calibration was known
 
 
 @dataclass(frozen=True, slots=True)

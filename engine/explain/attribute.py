@@ -157,20 +157,24 @@ class Attributor:
         shape = (len(frame), len(self._read))
         contributions, baseline = np.zeros(shape), np.zeros(len(frame))
         leading = np.full(shape, -1, dtype=np.int64)
-        scale, shift = model.calibration.scale, model.calibration.shift
+        calibration = model.calibration
+        raw = model.mixed([reading.log_odds for reading in readings])
         segments = frame.segments.astype(str)
         for segment in np.unique(segments):
             rows = np.flatnonzero(segments == segment)
             peers = self._peers_of(str(segment))
             parts = [reading.parts(rows, peers) for reading in readings]
-            contributions[rows] = scale * model.mixed([part.groups for part in parts])
-            baseline[rows] = scale * model.mixed([part.baseline for part in parts]) + shift
+            raw_baseline = model.mixed([part.baseline for part in parts])
+            # Shares of a raw difference stay shares of it: each is stretched by the same slope.
+            slope = calibration.slope(raw_baseline, raw[rows])[:, None]
+            contributions[rows] = slope * model.mixed([part.groups for part in parts])
+            baseline[rows] = calibration.apply(raw_baseline)
             columns = model.mixed([part.columns for part in parts])
             above = finite(frame.values[rows]) - peers.median
             leading[rows] = _leading(
                 columns, contributions[rows], self._group_of, above, self._direction
             )
-        log_odds = model.calibration.apply(model.mixed([reading.log_odds for reading in readings]))
+        log_odds = calibration.apply(raw)
         contributions = contributions[:, self._read]
         return Attribution(
             groups=self._groups,

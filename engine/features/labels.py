@@ -46,11 +46,19 @@ def eligible(
 
 
 def labels(
-    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    *,
+    told_before: datetime = NEVER,
 ) -> tuple[NDArray[np.object_], NDArray[np.float32]]:
-    """The eligible users (N,), ascending, and 1 (churned) or 0 for each."""
+    """The eligible users (N,), ascending, and 1 (churned) or 0 for each.
+
+    Told by rows known before `told_before`: all that are loaded, unless an earlier day is asked.
+    """
     sql = labelled_sql(rule) + " ORDER BY user_id"
-    rows = connection.execute(sql, parameters(sql, rule, cutoff)).fetchnumpy()
+    values = parameters(sql, rule, cutoff, told_before=told_before)
+    rows = connection.execute(sql, values).fetchnumpy()
     return np.asarray(rows["user_id"], dtype=object), np.asarray(rows["churned"], dtype=np.float32)
 
 

@@ -28,7 +28,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RiskModel:
-    """log-odds = scale · mean of the components' log-odds, weighted by `shares` + shift."""
+    """log-odds = calibration of the mean of the components' log-odds, weighted by `shares`."""
 
     kind: str  # "blend", or the kind of its only component
     components: tuple[SingleModel, ...]
@@ -100,7 +100,7 @@ class RiskModel:
         return cls(
             config["kind"],
             components,
-            Calibration(**config["calibration"]),
+            _calibration(config["calibration"]),
             Panel.from_state(_below(arrays, "panel."), config["panel"]),
             config["metadata"],
             # Models saved before components had shares mix them alike.
@@ -131,6 +131,11 @@ def component_class(kind: str) -> type[SingleModel]:
         why="Known kinds are logistic, hist_gradient_boosting and churn_net",
         next_step="Upgrade retention-workbench, or roll back to an older model",
     )
+
+
+def _calibration(config: Mapping[str, Any]) -> Calibration:
+    points = {name: tuple(config.get(name, ())) for name in ("knots", "levels")}
+    return Calibration(config["scale"], config["shift"], **points)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:

@@ -1,24 +1,50 @@
-"""From raw log-odds to risk: one scale and one shift, so the order of users never changes."""
+"""From raw log-odds to risk: strictly rising, so the order of users never changes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST_SLOPE = 0.05
+"""Of any piece of a calibration: users of different raw log-odds keep different risks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Calibrated log-odds = scale · raw + shift; scale > 0."""
+    """Calibrated log-odds = line(raw) + shift; the line is scale · raw, or goes through knots.
+
+    `knots` (K,) are raw log-odds, ascending; `levels` (K,) what they become before the shift. The
+    line is straight between them and has the slope `SMALLEST_SLOPE` beyond the ends.
+    """
 
     scale: float = 1.0
     shift: float = 0.0
+    knots: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
     def apply(self, log_odds: NDArray[Any]) -> NDArray[np.float64]:
         """Calibrated log-odds of raw ones."""
-        return np.asarray(self.scale * log_odds.astype(np.float64) + self.shift)
+        raw = log_odds.astype(np.float64)
+        if not self.knots:
+            return np.asarray(self.scale * raw + self.shift)
+        inside = np.interp(raw, self.knots, self.levels)
+        beyond = raw - np.clip(raw, self.knots[0], self.knots[-1])
+        return np.asarray(inside + SMALLEST_SLOPE * beyond + self.shift)
+
+    def slope(self, start: NDArray[Any], stop: NDArray[Any]) -> NDArray[np.float64]:
+        """Rise of the calibrated log-odds from `start` to `stop` over that of the raw ones."""
+        if not self.knots:
+            return np.full(np.broadcast_shapes(start.shape, stop.shape), self.scale)
+        run = np.asarray(stop - start, np.float64)
+        rise = self.apply(stop) - self.apply(start)
+        return np.divide(rise, run, out=np.full(run.shape, self.scale), where=np.abs(run) > 1e-9)
+
+    def moved(self, shift: float) -> Calibration:
+        """The same calibration with `shift` added to every log-odds."""
+        return replace(self, shift=self.shift + shift)
 
 
 def sigmoid(log_odds: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Calibration: fit scale and shift on mature rows, and move them to another base rate."""
+"""Calibration: fit scale and shift on mature rows."""
 
 from __future__ import annotations
 
@@ -73,20 +73,3 @@ def fit_calibration(
         bounds=[(1.0, 1.0) if scale_fixed else SCALE_BOUNDS, (-SHIFT_BOUND, SHIFT_BOUND)],
     )
     return Calibration(float(found.x[0]), float(found.x[1]))
-
-
-def prior_shift(calibration: Calibration, *, calibrated_at: float, now: float) -> Calibration:
-    """Move the shift from the base rate of the calibration rows to another one.
-
-    Valid when the mix of users changes but churners still look like churners (Saerens, Latinne &
-    Decaestecker 2002): the log-odds move by the difference of the log-odds of the base rates.
-    """
-    for name, rate in (("calibrated_at", calibrated_at), ("now", now)):
-        if not 0 < rate < 1:
-            raise DataError(
-                "base_rate",
-                f"The base rate {name} = {rate} is not between 0 and 1",
-                why="A shift of the prior needs both churned and retained users",
-            )
-    moved = np.log(now / (1 - now)) - np.log(calibrated_at / (1 - calibrated_at))
-    return Calibration(calibration.scale, calibration.shift + float(moved))

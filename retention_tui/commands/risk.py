@@ -31,6 +31,16 @@ def score_champion(session: Session, as_of: datetime | None = None) -> ScoringRu
         value=run.value_at_risk,
         currency=run.currency,
     )
+    if run.prior_shift is not None:
+        moved = run.prior_shift
+        session.say(
+            "Base rate {newest:.1%} at {cutoff:%Y-%m-%d}, {calibrated:.1%} when calibrated: "
+            "log-odds moved by {shift:+.2f}, the order of users stays",
+            newest=moved.newest.rate,
+            cutoff=moved.newest.cutoff,
+            calibrated=moved.calibrated.rate,
+            shift=moved.shift,
+        )
     return run
 
 

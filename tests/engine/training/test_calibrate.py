@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import DataError
-from engine.models.calibration import Calibration, sigmoid
-from engine.training.calibrate import fit_calibration, prior_shift
+from engine.models.calibration import sigmoid
+from engine.training.calibrate import fit_calibration
 
 
 def _draw(scale: float, shift: float, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,21 +76,3 @@ def test_without_rows_the_sentence_says_what_to_do() -> None:
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(DataError, match="2 scores are not finite numbers"):
         fit_calibration(np.array([0.0, np.nan, np.inf]), np.array([0.0, 1.0, 1.0]))
-
-
-def test_prior_shift_moves_the_base_rate() -> None:
-    rng = np.random.default_rng(5)
-    label = (rng.random(60_000) < 0.4).astype(float)
-    raw = rng.normal(2 * label - 1, 1.0)  # the exact log-odds are 2 · raw + log-odds of the rate
-    at_forty = fit_calibration(raw, label)
-    fewer = np.flatnonzero((label == 0) | (rng.random(60_000) < 0.25))
-    rate = label[fewer].mean()
-    moved = prior_shift(at_forty, calibrated_at=label.mean(), now=rate)
-    assert sigmoid(moved.apply(raw[fewer])).mean() == pytest.approx(rate, abs=0.005)
-    assert moved.scale == at_forty.scale
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
-def test_prior_shift_refuses_an_impossible_rate(rate: float) -> None:
-    with pytest.raises(DataError, match="not between 0 and 1"):
-        prior_shift(Calibration(), calibrated_at=0.5, now=rate)
