@@ -1,12 +1,16 @@
 -- Per user at the cutoff: revenue a day that staying would bring, and the last activity.
+-- Money is summed as whole ten-thousandths, so that the order of the rows does not matter.
 -- The rate is that of the running plan, or that of the last year, whichever is more: a plan paid
 -- for a year ahead must not count as a month's revenue, nor a new member as a small one. Where there
 -- is neither payment nor plan, an attribute may say what a user pays.
 WITH paid AS (
     SELECT
         user_id,
-        sum(CASE status WHEN 'succeeded' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END)
-            FILTER (WHERE occurred_at >= $cutoff - to_days(CAST($window_days AS INTEGER))) AS revenue,
+        sum(
+            CASE status WHEN 'succeeded' THEN 1 WHEN 'refunded' THEN -1 ELSE 0 END
+            * CAST(round(least(greatest(amount, -1000000000000), 1000000000000) * 10000) AS BIGINT)
+        ) FILTER (WHERE occurred_at >= $cutoff - to_days(CAST($window_days AS INTEGER)))
+            / 10000.0 AS revenue,
         max(occurred_at) FILTER (WHERE status = 'succeeded') AS last_paid_at
     FROM payments
     WHERE known_at < $cutoff AND occurred_at < $cutoff
