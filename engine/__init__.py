@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.classifier import ChurnClassifier
     from engine.workspace import Workspace
 
-__all__ = ["Workspace", "__version__"]
+__all__ = ["ChurnClassifier", "Workspace", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> object:
         from engine.workspace import Workspace
 
         return Workspace
+    if name == "ChurnClassifier":
+        from engine.classifier import ChurnClassifier
+
+        return ChurnClassifier
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

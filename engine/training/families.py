@@ -6,7 +6,7 @@ chooses among settings and mixes families is in `engine.training.selection`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
@@ -115,6 +115,17 @@ class TreeFamily:
     def described(self, setting: TreeConfig) -> dict[str, Any]:
         """The number of trees and of leaves."""
         return {"trees": setting.max_trees, "leaves": setting.max_leaves}
+
+
+def families_of(
+    kinds: Collection[str], *, rows: int, seed: int, threads: int
+) -> tuple[Family, ...]:
+    """The families of these kinds with the settings worth trying on so many rows."""
+    known: tuple[Family, ...] = (
+        LogisticFamily(),
+        TreeFamily(seed, threads, counts=counts_for(rows)),
+    )
+    return tuple(family for family in known if family.kind in kinds)
 
 
 def counts_for(rows: int, counts: tuple[int, ...] = COUNTS) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def _read(
     sql, parameters = compile_values(attributes, sql_text(population))
     read = connection.execute(sql, parameters).fetchnumpy()
     user_ids = np.asarray(read["user_id"], dtype=object)
-    blocks = [_block(attribute, read[f"a{i}"]) for i, attribute in enumerate(attributes)]
+    blocks = [columns_from(attribute, read[f"a{i}"]) for i, attribute in enumerate(attributes)]
     frame = FeatureFrame(
         user_ids=user_ids,
         cutoffs=np.full(len(user_ids), np.datetime64(cutoff, "s")),
@@ -97,8 +97,9 @@ def compile_values(
     )
 
 
-def _block(attribute: Attribute, column: ArrayLike) -> NDArray[np.float32]:
-    """(N, columns of the attribute)"""
+def columns_from(attribute: Attribute, column: ArrayLike) -> NDArray[np.float32]:
+    """The numbers of an attribute (N,), of words the position of the level, as the attribute's
+    columns (N, columns)."""
     number = _floats(column)
     if attribute.kind != "words":
         return number[:, None]

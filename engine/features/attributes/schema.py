@@ -86,27 +86,9 @@ def learn_attributes(connection: duckdb.DuckDBPyConnection) -> tuple[Attribute, 
     said = notes(connection)
     found = []
     for name, rows, distinct, numbers, levels in _counted(connection, names):
-        note = said.get(name, AttributeNote())
-        kind = note.kind or _kind(rows, distinct, numbers, levels)
-        if distinct < 2 or (kind == "words" and not levels):
-            continue
-        chosen = levels[:MOST_LEVELS] if kind == "words" else ()
-        found.append(
-            Attribute(
-                name=name,
-                kind=kind,
-                levels=chosen,
-                other=kind == "words" and distinct > len(chosen),
-                unit=note.unit,
-                group=note.group,
-                direction=note.direction,
-                actionable=note.actionable,
-                zh=note.zh,
-                en=note.en,
-                levels_zh=note.levels_zh,
-                levels_en=note.levels_en,
-            )
-        )
+        attribute = described(name, rows, distinct, numbers, levels, said.get(name))
+        if attribute is not None:
+            found.append(attribute)
     if not found:
         raise DataError(
             "no_attributes",
@@ -115,6 +97,36 @@ def learn_attributes(connection: duckdb.DuckDBPyConnection) -> tuple[Attribute, 
             next_step='List them in the mapping: [tables.users] attributes = ["tenure", …]',
         )
     return tuple(found)
+
+
+def described(
+    name: str,
+    rows: int,
+    distinct: int,
+    numbers: int,
+    levels: tuple[str, ...],
+    note: AttributeNote | None = None,
+) -> Attribute | None:
+    """The attribute of these figures (see `counted.sql`); None for one that never varies."""
+    note = note or AttributeNote()
+    kind = note.kind or _kind(rows, distinct, numbers, levels)
+    if distinct < 2 or (kind == "words" and not levels):
+        return None
+    chosen = levels[:MOST_LEVELS] if kind == "words" else ()
+    return Attribute(
+        name=name,
+        kind=kind,
+        levels=chosen,
+        other=kind == "words" and distinct > len(chosen),
+        unit=note.unit,
+        group=note.group,
+        direction=note.direction,
+        actionable=note.actionable,
+        zh=note.zh,
+        en=note.en,
+        levels_zh=note.levels_zh,
+        levels_en=note.levels_en,
+    )
 
 
 def _kind(rows: int, distinct: int, numbers: int, levels: tuple[str, ...]) -> Kind:
