@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import ModelError, StateError, StorageError
+from engine.errors import ModelError, StateError, StorageError, UsageError
 from engine.store.codec import from_json, to_json
 from engine.store.lease import lease
 from engine.store.migrate import migrate
@@ -78,7 +78,8 @@ class Registry:
     def load(self, model_id: str) -> ServedModel:
         """The model, after its weights have been checked against their hash.
 
-        Raises `ModelError` when it is unknown, missing, damaged, or of a newer version.
+        Raises `UsageError` when it is unknown, `ModelError` when its files are missing, damaged, or
+        of a newer version.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load as load_arrays
@@ -109,7 +110,8 @@ class Registry:
     def promote(self, model_id: str, *, now: datetime, actor: str) -> None:
         """Put `model_id` into service; nothing happens when it already is.
 
-        Raises `ModelError` when it is unknown, missing or damaged: the champion then stays.
+        Raises `UsageError` when it is unknown, `ModelError` when its files are missing or damaged:
+        the champion then stays.
         """
         self._checked_files(model_id)
         with lease(self._ledger, write=True) as connection:
@@ -189,7 +191,7 @@ class Registry:
         _checked(model_id)
         known = self._read("SELECT model_id FROM model")
         if (model_id,) not in known:
-            raise ModelError(
+            raise UsageError(
                 "unknown_model",
                 f"There is no model {model_id} in this workspace",
                 why=f"It has {len(known)}",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import TemplateError
+from engine.errors import TemplateError, UsageError
 from engine.outreach import sandbox
 from engine.types import LintProblem, RenderedMessage, TemplateInfo, Words
 
@@ -123,13 +123,13 @@ class TemplateLibrary:
         return tuple(template.info for template in self.templates.values())
 
     def get(self, template_id: str) -> Template:
-        """Raises `TemplateError` with the nearest id when there is none of that name."""
+        """Raises `UsageError` with the nearest id when there is none of that name."""
         template = self.templates.get(template_id)
         if template is None:
             import difflib
 
             near = difflib.get_close_matches(template_id, self.templates, n=1, cutoff=0)
-            raise TemplateError(
+            raise UsageError(
                 "unknown_template",
                 f"There is no template {template_id!r}",
                 why=f"The nearest is {near[0]!r}" if near else "",

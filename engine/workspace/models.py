@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from engine.errors import ModelError, StateError
+from engine.errors import StateError, UsageError
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
@@ -31,11 +31,11 @@ class Models:
         return self._registry.cards()
 
     def card(self, model_id: str) -> ModelCard:
-        """The card of `model_id`; raises `ModelError` when there is none."""
+        """The card of `model_id`; raises `UsageError` when there is none."""
         for card in self.cards():
             if card.model_id == model_id:
                 return card
-        raise ModelError(
+        raise UsageError(
             "unknown_model",
             f"There is no model {model_id!r} in this workspace",
             next_step="`retention models` lists them",

@@ -287,13 +287,13 @@ UNKNOWN = {
     ),
     "template": (
         ["templates", "preview", "care_checkin", "--user", "u1"],
-        1,
+        2,
         "There is no template 'care_checkin'. The nearest is 'care_check_in'. "
         "`retention templates list` shows them all.",
     ),
     "template of a plan": (
         ["plan", "--users", "u1", "--template", "care_checkin"],
-        1,
+        2,
         "There is no template 'care_checkin'. The nearest is 'care_check_in'. "
         "`retention templates list` shows them all.",
     ),
@@ -316,7 +316,7 @@ def test_an_unknown_name(desk: Desk, name: str) -> None:
 
 def test_an_unknown_model(desk: Desk) -> None:
     status, sentence = desk.refused("promote", "m9")
-    assert status == 1
+    assert status == 2
     assert sentence.startswith("There is no model m9 in this workspace. ")
     assert sentence.endswith(" `retention models` lists them.")
 

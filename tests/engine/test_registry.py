@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
-from engine.errors import ModelError, StateError, StorageError
+from engine.errors import ModelError, StateError, StorageError, UsageError
 from engine.features.frame import LabelledFrame
 from engine.models.blend import RiskModel
 from engine.models.nets.fusion import NetConfig
@@ -240,9 +240,9 @@ def test_history_of_champions_reads_from_events() -> None:
 
 
 def test_a_model_that_was_never_saved(registry: Registry) -> None:
-    with pytest.raises(ModelError, match=r"There is no model m9 in this workspace\. It has 0\."):
+    with pytest.raises(UsageError, match=r"There is no model m9 in this workspace\. It has 0\."):
         registry.load("m9")
-    with pytest.raises(ModelError, match="no model m9"):
+    with pytest.raises(UsageError, match="no model m9"):
         registry.promote("m9", now=NOW, actor="ada")
 
 

@@ -299,7 +299,7 @@ def test_requests_that_cannot_be_met(world: Any, request_: dict[str, Any], sente
 
 
 def test_an_unknown_template_leaves_no_plan(world: Any) -> None:
-    with pytest.raises(TemplateError, match="no template 'dicount'"):
+    with pytest.raises(UsageError, match="no template 'dicount'"):
         world.plan(world.candidates("u001"), template_id="dicount")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import TemplateError
+from engine.errors import TemplateError, UsageError
 from engine.outreach.lint import Page
 from engine.outreach.match import read_table, suggest
 from engine.outreach.sandbox import safe_url
@@ -328,7 +328,7 @@ def test_a_missing_required_value_is_named() -> None:
 
 
 def test_unknown_ids_and_locales_name_the_nearest() -> None:
-    with pytest.raises(TemplateError, match="The nearest is 'discount'"):
+    with pytest.raises(UsageError, match="The nearest is 'discount'"):
         LIBRARY.get("dicsount")
     with pytest.raises(TemplateError, match="has no language 'fr'"):
         LIBRARY.render("discount", "fr", {})
@@ -390,5 +390,5 @@ def test_a_suggestion_is_true_of_the_user_and_gives_nothing_unasked() -> None:
 
 def test_a_table_that_names_no_template_is_refused(copy: Path) -> None:
     _replace(copy / "match.toml", '"discount"', '"discuont"')
-    with pytest.raises(TemplateError, match="no template 'discuont'"):
+    with pytest.raises(UsageError, match="no template 'discuont'"):
         read_table(TemplateLibrary(copy))
