@@ -15,7 +15,7 @@ import typer
 
 import engine
 from engine.errors import RetentionError
-from retention_tui.commands import data, labels, models, outreach, quality, risk
+from retention_tui.commands import data, labels, models, monitor, outreach, quality, risk
 from retention_tui.commands.session import Session
 from retention_tui.start import first_language
 
@@ -109,6 +109,7 @@ for command in (
     models.promote,
     models.rollback,
     models.evaluate,
+    monitor.monitor,
     risk.score,
     risk.rank,
     risk.why,

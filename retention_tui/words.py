@@ -20,6 +20,8 @@ _NAMES = {
     "hist_gradient_boosting": N_("gradient boosting"),
     "logistic": N_("logistic regression"),
     "cross_fit": N_("cross-fitted"),
+    "linear": N_("linear"),
+    "isotonic": N_("isotonic"),
     "champion": N_("champion"),
     "candidate": N_("challenger"),
     "retired": N_("retired"),
@@ -95,6 +97,19 @@ _NAMES = {
     "unfit": N_("unfit"),
     "put_aside": N_("put aside"),
     "noted": N_("noted"),
+    # monitoring
+    "roc_auc": N_("ROC-AUC"),
+    "average_precision": N_("PR-AUC"),
+    "precision": N_("precision at capacity"),
+    "churn_rate": N_("churn rate"),
+    "ece": N_("calibration error (a floor)"),
+    "gender": N_("gender"),
+    "age_band": N_("age"),
+    "channel": N_("channel"),
+    "city": N_("city"),
+    "plan": N_("plan"),
+    "cold_start": N_("signed up under 30 days ago"),
+    "settled": N_("signed up earlier"),
 }
 
 

@@ -152,7 +152,7 @@ def _column(name: str, label: Words, importance: float, one: Divergence) -> Colu
     else:
         words = Words(f"{label.zh}：与过去各期相当", f"{label.en}: as in past months")
     return ColumnDrift(
-        name, one.psi, one.psi_limit, one.js, one.js_limit, importance, shifted, words
+        name, label, one.psi, one.psi_limit, one.js, one.js_limit, importance, shifted, words
     )
 
 

@@ -159,14 +159,16 @@ def _words(groups: Sequence[Group], outside: Sequence[Group], limit: float) -> W
             "没有足够大的敏感属性分组，公平性无法判断。",
             "No sensitive group is large enough: fairness cannot be judged.",
         )
+    points = 100 * limit
     if not outside:
         return Words(
-            f"{len(judged)} 个敏感分组的命中率与其他人之差都没有确凿地超过 {limit:.0%}。",
-            f"Of {len(judged)} sensitive groups none is provably more than {limit:.0%} away from "
-            "everyone else in the share of leavers that is found.",
+            f"{len(judged)} 个敏感分组的流失者命中率与其他人之差，"
+            f"都没有确凿地超过 {points:g} 个百分点。",
+            f"Of {len(judged)} sensitive groups none provably differs from everyone else by more "
+            f"than {points:g} points in the share of leavers that is found.",
         )
     named = ", ".join(f"{group.attribute} {group.value}" for group in outside)
     return Words(
-        f"命中率与其他人之差超过 {limit:.0%} 的分组：{named}。",
-        f"The share of leavers that is found differs by more than {limit:.0%} for {named}.",
+        f"流失者命中率与其他人之差超过 {points:g} 个百分点的分组：{named}。",
+        f"The share of leavers that is found differs by more than {points:g} points for {named}.",
     )

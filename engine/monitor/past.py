@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.base_rate import prior_shift_at
 from engine.data.summary import nothing_loaded, summary
 from engine.effects.honest_labels import honest_labels
 from engine.features.available import available
@@ -17,6 +18,7 @@ from engine.features.build import build_labelled, frame_at
 from engine.features.catalogue import specs_named
 from engine.features.frame import FeatureFrame, LabelledFrame
 from engine.features.snapshots import workspace_snapshots
+from engine.models.calibration import sigmoid
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.settings import Settings
@@ -141,8 +143,21 @@ def _some(rows: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(rows, COMPARED_ROWS, replace=False))
 
 
-def risks_at(
-    model: RiskModel, rows: Mapping[datetime, LabelledFrame]
+def served_risks(
+    connection: duckdb.DuckDBPyConnection,
+    places: Places,
+    settings: Settings,
+    rule: ChurnRule,
+    model: RiskModel,
+    rows: Mapping[datetime, LabelledFrame],
 ) -> dict[datetime, NDArray[np.float64]]:
-    """The model's risk of the rows at each cutoff."""
-    return {cutoff: model.predict(part.frame).risk for cutoff, part in rows.items()}
+    """The risk of the rows at each cutoff, as it would have been served then."""
+    log = contacts(places.ledger)
+    said = {}
+    for cutoff, part in rows.items():
+        moved = None
+        if settings.risk.follow_base_rate:
+            moved = prior_shift_at(connection, rule, cutoff, model, log)
+        log_odds = model.predict(part.frame).log_odds
+        said[cutoff] = sigmoid(log_odds + (0.0 if moved is None else moved.shift))
+    return said

@@ -16,6 +16,7 @@ class ColumnDrift:
     """One column (or the risk) now against past cutoffs; limits are what past cutoffs did."""
 
     column: str
+    label: Words
     psi: float
     psi_limit: float
     js: float  # Jensen-Shannon divergence in bits: 0 … 1

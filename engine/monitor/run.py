@@ -26,7 +26,7 @@ from engine.monitor.past import (
     judged_rows,
     past_cutoffs,
     past_values,
-    risks_at,
+    served_risks,
 )
 from engine.monitor.report import Drift, Estimate, Fairness, MonitorReport
 from engine.monitor.stress import measure_stress
@@ -70,7 +70,7 @@ def monitor(
         rows = judged_rows(
             connection, places, settings, watched.rule, watched.model, watched.cutoffs
         )
-        risks = risks_at(watched.model, rows)
+        risks = served_risks(connection, places, settings, watched.rule, watched.model, rows)
         drift = _drift(watched, risks)
         by_group = _fairness(watched, rows, risks) if fairness else None
         shaken = measure_stress(watched, rows, risks) if stress else None

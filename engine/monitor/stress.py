@@ -39,9 +39,9 @@ BASE_RATES = (0.5, 2.0)
 HIGHEST_RATE = 0.9
 FEWEST_OF_A_CLASS = 20
 TOP = 0.1
-JITTER = Words("数值按日常波动抖动", "Numbers jittered by their day-to-day noise")
-LATE_DAY = Words("最近一天的数据未到", "The newest day of data is missing")
-EVENTS_LOST = Words("丢失 5% 的事件与支付", "5 % of events and payments lost")
+JITTER = Words("数值按日常波动抖动", "Day-to-day noise in the numbers")
+LATE_DAY = Words("最近一天的数据未到", "Newest day of data missing")
+EVENTS_LOST = Words("丢失 5% 的事件与支付", "5 % of events, payments lost")
 Floats = NDArray[np.float64]
 
 
@@ -115,7 +115,7 @@ def _disturbances(
         label = specs[column].label
         yield _Disturbed(
             f"missing:{specs[column].name}",
-            Words(f"缺失特征：{label.zh}", f"Missing feature: {label.en}"),
+            Words(f"缺少：{label.zh}", f"Without {label.en}"),
             replace(calm, values=values),
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.workspace.interventions import Interventions
     from engine.workspace.labels import Labels
     from engine.workspace.models import Models
+    from engine.workspace.monitor import Monitor
     from engine.workspace.risk import Risk
 
 __all__ = ["Workspace", "utc_now"]
@@ -99,6 +100,12 @@ class Workspace:
         from engine.workspace.models import Models
 
         return Models(self.places, self.settings, self.clock)
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        from engine.workspace.monitor import Monitor
+
+        return Monitor(self.places, self.settings, self.clock)
 
     @cached_property
     def interventions(self) -> Interventions:
