@@ -36,6 +36,11 @@ class Places:
         return self.folder / "models"
 
     @property
+    def training(self) -> Path:
+        """Locked while a model is trained; holds the process id."""
+        return self.folder / ".training.lock"
+
+    @property
     def outbox(self) -> Path:
         return self.folder / "outbox"
 

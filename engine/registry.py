@@ -76,7 +76,7 @@ class Registry:
             _append(connection, model_id, "registered", now, actor)
 
     def load(self, model_id: str) -> ServedModel:
-        """The model, after its weights have been checked against their hash.
+        """The model, after its files have been checked against the hashes noted when it was saved.
 
         Raises `UsageError` when it is unknown, `ModelError` when its files are missing, damaged, or
         of a newer version.
@@ -89,7 +89,7 @@ class Registry:
         description, weights = self._checked_files(model_id)
         try:
             return model_from_state(load_arrays(weights), description["model"])
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise _damaged(model_id, f"its parts do not fit together ({error})") from error
 
     def cards(self) -> tuple[ModelCard, ...]:
@@ -162,13 +162,15 @@ class Registry:
             "model": config,
             "card": to_json(card),
         }
+        text = json.dumps(
+            to_json(description), ensure_ascii=False, indent=1, allow_nan=False
+        ).encode()
         target = self._folder / card.model_id
         draft = self._folder / f".{card.model_id}.draft"
         try:
             draft.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(to_json(description), ensure_ascii=False, indent=1, allow_nan=False)
             _write(draft / WEIGHTS, weights)
-            _write(draft / DESCRIPTION, text.encode())
+            _write(draft / DESCRIPTION, text)
             _write(draft / CARD, card_text(card).encode())
             _sync_folder(draft)
             if target.exists():
@@ -185,12 +187,13 @@ class Registry:
                 why=f"It needs {len(weights) / 1e6:.1f} MB",
                 next_step="Free disk space or mend the folder's permissions, then train again",
             ) from error
-        return digest
+        # The description holds the hash of the weights, so its own vouches for both files.
+        return hashlib.sha256(text).hexdigest()
 
     def _checked_files(self, model_id: str) -> tuple[dict[str, Any], bytes]:
         _checked(model_id)
-        known = self._read("SELECT model_id FROM model")
-        if (model_id,) not in known:
+        known = dict(self._read("SELECT model_id, artefact_sha256 FROM model"))
+        if model_id not in known:
             raise UsageError(
                 "unknown_model",
                 f"There is no model {model_id} in this workspace",
@@ -199,7 +202,7 @@ class Registry:
             )
         folder = self._folder / model_id
         try:
-            text = (folder / DESCRIPTION).read_text("utf-8")
+            text = (folder / DESCRIPTION).read_bytes()
             weights = (folder / WEIGHTS).read_bytes()
         except FileNotFoundError as error:
             raise ModelError(
@@ -207,12 +210,17 @@ class Registry:
                 f"The model {model_id} is registered, but {error.filename} is gone",
                 next_step="Restore the folder from a backup, or run `retention train`",
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise _damaged(model_id, f"it cannot be read ({error})") from error
         description = _description(model_id, text)
         digest = hashlib.sha256(weights).hexdigest()
         if digest != description.get("weights_sha256"):
             raise _damaged(model_id, "its weights do not have the hash noted when it was saved")
+        # Of models saved by early versions the ledger knows the hash of the weights only.
+        if known[model_id] not in (hashlib.sha256(text).hexdigest(), digest):
+            raise _damaged(
+                model_id, f"{DESCRIPTION} does not have the hash that the ledger noted for it"
+            )
         return description, weights
 
 
@@ -314,7 +322,7 @@ def _checked(model_id: str) -> str:
     return model_id
 
 
-def _description(model_id: str, text: str) -> dict[str, Any]:
+def _description(model_id: str, text: bytes) -> dict[str, Any]:
     try:
         description = json.loads(text)
         version = int(description["format"])

@@ -10,7 +10,8 @@ from engine.errors import StateError, UsageError
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
-from engine.types import Metrics, ModelCard
+from engine.store.sole import sole_training
+from engine.types import Evaluation, ModelCard
 
 
 def _quiet(stage: str, done: float, detail: Mapping[str, object]) -> None:
@@ -62,20 +63,24 @@ class Models:
         progress: Callable[[str, float, Mapping[str, object]], None] = _quiet,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> ModelCard:
-        """Fit, compare and register a challenger; nothing is promoted."""
+        """Fit, compare and register a challenger; nothing is promoted.
+
+        Raises `DatabaseBusy`, with its process id, while another training runs here.
+        """
         from engine.retrain import retrain
 
-        return retrain(
-            self._places,
-            self._settings,
-            model=model,
-            budget_s=budget_s,
-            as_of=as_of,
-            now=self._clock(),
-            actor=actor,
-            progress=progress,
-            should_stop=should_stop,
-        )
+        with sole_training(self._places.training):
+            return retrain(
+                self._places,
+                self._settings,
+                model=model,
+                budget_s=budget_s,
+                as_of=as_of,
+                now=self._clock(),
+                actor=actor,
+                progress=progress,
+                should_stop=should_stop,
+            )
 
     def promote(self, model_id: str, actor: str) -> ModelCard:
         """Put `model_id` into service; twice is once."""
@@ -90,7 +95,7 @@ class Models:
             raise StateError("no_champion", "No model is in service after the roll-back")
         return champion
 
-    def evaluate(self, *, report: Path | None = None) -> Metrics:
+    def evaluate(self, *, report: Path | None = None) -> Evaluation:
         """Measure the champion anew on its test cutoffs, from the data that are loaded now."""
         from engine.retrain import remeasure
 
@@ -108,10 +113,10 @@ class Models:
 
             write_report(
                 report,
-                (again.metrics, *champion.peers),
-                {again.metrics.model: curves(again.label, again.risk)},
+                (again.evaluation.metrics, *champion.peers),
+                {again.evaluation.metrics.model: curves(again.label, again.risk)},
                 language=self._settings.workspace.language,
                 made_at=self._clock(),
                 verdict=champion.verdict,
             )
-        return again.metrics
+        return again.evaluation

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import engine
 from engine.errors import ModelError, StateError, StorageError, UsageError
 from engine.features.frame import LabelledFrame
 from engine.models.blend import RiskModel
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
 from engine.models.trees import TreeConfig
 from engine.registry import Registry, _champions, _change, _history
 from engine.store.lease import lease
@@ -290,16 +291,66 @@ def test_a_damaged_model_is_neither_loaded_nor_promoted(
     assert registry.champion_id() is None
 
 
-def test_parts_that_do_not_fit_together_are_damage(
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.json"])
+def test_a_byte_changed_anywhere_is_refused_and_never_scores(
+    registry: Registry, model: RiskModel, tmp_path: Path, name: str
+) -> None:
+    _save(registry, model, "m1")
+    path = tmp_path / "models" / "m1" / name
+    whole = path.read_bytes()
+    # The ends, the header of the tensors and every region in between.
+    places = {0, 7, 8, 9, len(whole) - 1, *np.linspace(0, len(whole) - 1, 20).astype(int).tolist()}
+    for place in sorted(places):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << (place % 7)
+        path.write_bytes(changed)
+        with pytest.raises(ModelError, match="m1 (is damaged|has format)"):
+            registry.load("m1")
+    for length in (0, 1, 8, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match="m1 is damaged"):
+            registry.promote("m1", now=NOW, actor="ada")
+    path.write_bytes(whole)
+    assert registry.load("m1").kind == "blend"
+
+
+def test_weights_changed_together_with_their_noted_hash_are_refused(
     registry: Registry, model: RiskModel, tmp_path: Path
 ) -> None:
     _save(registry, model, "m1")
-    path = tmp_path / "models" / "m1" / "model.json"
-    description = json.loads(path.read_text("utf-8"))
+    folder = tmp_path / "models" / "m1"
+    weights = bytearray((folder / "weights.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(weights)
+    description = json.loads((folder / "model.json").read_text("utf-8"))
+    description["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    (folder / "model.json").write_text(json.dumps(description), "utf-8")
+    with pytest.raises(ModelError, match="does not have the hash that the ledger noted"):
+        registry.load("m1")
+
+
+def test_a_model_whose_ledger_knows_the_hash_of_its_weights_only_still_loads(
+    registry: Registry, model: RiskModel, tmp_path: Path
+) -> None:
+    _save(registry, model, "m1")
+    description = json.loads((tmp_path / "models" / "m1" / "model.json").read_text("utf-8"))
+    with lease(tmp_path / "ledger.duckdb", write=True) as connection:
+        connection.execute("UPDATE model SET artefact_sha256 = ?", [description["weights_sha256"]])
+    assert registry.load("m1").kind == "blend"
+    # Of its description, then, only that its parts fit is known.
     del description["model"]["calibration"]
-    path.write_text(json.dumps(description), "utf-8")
+    (tmp_path / "models" / "m1" / "model.json").write_text(json.dumps(description), "utf-8")
     with pytest.raises(ModelError, match="parts do not fit together"):
         registry.load("m1")
+
+
+def test_rows_of_another_schema_are_refused_with_the_difference(
+    registry: Registry, model: RiskModel, planted: Rows
+) -> None:
+    _save(registry, model, "m1")
+    frame = planted(10, seed=9, columns=5).frame
+    with pytest.raises(ModelError, match="missing: column_5.*trained on 6 columns, .* have 5"):
+        registry.load("m1").predict(frame)
 
 
 def test_a_save_that_died_half_way_is_made_good(

@@ -106,7 +106,7 @@ def _text(value: object) -> str | None:
     # Not equal to itself: NaN, and NaT. pandas.NA is neither equal nor unequal, it says so itself.
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    if isinstance(value, numbers.Real) and type(value) is not bool:
+    if isinstance(value, numbers.Real):
         return f"{float(value):.17g}" if math.isfinite(value) else None
     return str(value).strip(BLANKS) or None
 
