@@ -304,7 +304,7 @@ def test_a_byte_changed_anywhere_is_refused_and_never_scores(
         changed = bytearray(whole)
         changed[place] ^= 1 << (place % 7)
         path.write_bytes(changed)
-        with pytest.raises(ModelError, match="m1 (is damaged|has format)"):
+        with pytest.raises(ModelError, match=r"m1 (is damaged|has format)"):
             registry.load("m1")
     for length in (0, 1, 8, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
@@ -349,7 +349,7 @@ def test_rows_of_another_schema_are_refused_with_the_difference(
 ) -> None:
     _save(registry, model, "m1")
     frame = planted(10, seed=9, columns=5).frame
-    with pytest.raises(ModelError, match="missing: column_5.*trained on 6 columns, .* have 5"):
+    with pytest.raises(ModelError, match=r"missing: column_5.*trained on 6 columns, .* have 5"):
         registry.load("m1").predict(frame)
 
 
