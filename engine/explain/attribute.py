@@ -145,7 +145,7 @@ class Attributor:
         read = np.zeros(len(order), dtype=np.bool_)
         for component in model.components:
             read[self._group_of[_columns_read(component)]] = True
-            read[-1] |= component.kind == NET
+            read[-1] |= component.reads_sequences
         self._read = read  # (G,) groups that any component looks at
         self._groups = tuple(name for name, kept in zip(order, read, strict=True) if kept)
 
@@ -248,7 +248,7 @@ def _explainers(model: RiskModel, group_of: NDArray[np.int64], groups: int) -> l
             # imported with the net: reasons of trees alone need no torch module of ours
             net = cast("ChurnNet", component)
             explainers.append(_net(net, group_of, groups, read))
-            read += net.module.pool.width
+            read += net.pooled_width
         else:
             explainers.append(_METHODS[component.kind](component, group_of, groups))
     return explainers
@@ -302,7 +302,7 @@ def _logistic(component: SingleModel, group_of: NDArray[np.int64], groups: int) 
 
 
 def _net(net: ChurnNet, group_of: NDArray[np.int64], groups: int, read: int) -> _Explainer:
-    own = slice(read, read + net.module.pool.width)
+    own = slice(read, read + net.pooled_width)
 
     def explain(frame: FeatureFrame) -> _Reading:
         numbers, pooled = net.encode(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,19 +94,39 @@ class FeatureFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class EventTimes:
+    """When in the label window the churn rule was decided, of N rows.
+
+    The event is the end of the membership (`leave`) or the first sign of staying (`return`), as
+    the rule has it.
+    """
+
+    event: Literal["leave", "return"]
+    horizon_days: int
+    day: NDArray[np.float32]  # (N,) days from the window's start to the event; inf: not seen
+    observed_days: NDArray[np.float32]  # (N,) days of the window that count; mature: the horizon
+
+    def take(self, rows: NDArray[Any]) -> EventTimes:
+        """The times of `rows` (indices or mask)."""
+        return replace(self, day=self.day[rows], observed_days=self.observed_days[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledFrame:
     """Features with what came after: 1 = churned in the label window."""
 
     frame: FeatureFrame
     label: NDArray[np.float32]  # (N,) 0 or 1
     weight: NDArray[np.float32]  # (N,) 1 unless honest labelling says otherwise
+    times: EventTimes | None = None  # only where a model was asked for that learns from them
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def take(self, rows: NDArray[Any]) -> LabelledFrame:
         """The rows `rows` (indices or mask), in that order."""
-        return LabelledFrame(self.frame.take(rows), self.label[rows], self.weight[rows])
+        times = None if self.times is None else self.times.take(rows)
+        return LabelledFrame(self.frame.take(rows), self.label[rows], self.weight[rows], times)
 
 
 def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
@@ -136,4 +156,17 @@ def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
         frame,
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.weight for part in parts]),
+        _times_of(parts),
+    )
+
+
+def _times_of(parts: Sequence[LabelledFrame]) -> EventTimes | None:
+    """The times of all parts; None unless every part has them."""
+    times = [part.times for part in parts if part.times is not None]
+    if not times or len(times) < len(parts):
+        return None
+    return replace(
+        times[0],
+        day=np.concatenate([part.day for part in times]),
+        observed_days=np.concatenate([part.observed_days for part in times]),
     )

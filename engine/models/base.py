@@ -32,6 +32,11 @@ class SingleModel(ABC):
     columns: tuple[str, ...]
 
     @property
+    def reads_sequences(self) -> bool:
+        """Whether a frame without events would be scored otherwise."""
+        return False
+
+    @property
     def limits(self) -> Mapping[str, tuple[float, float]]:
         """The lowest and the highest value of each column that makes a difference: outliers beyond
         are winsorised. Empty for a model that only compares values, as trees do."""

@@ -45,7 +45,7 @@ class RiskModel:
     @property
     def reads_sequences(self) -> bool:
         """Whether a frame without events would be scored otherwise."""
-        return any(component.kind == "churn_net" for component in self.components)
+        return any(component.reads_sequences for component in self.components)
 
     def raw_log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
         """The mixed log-odds of the components before calibration, shape (N,)."""

@@ -19,7 +19,7 @@ from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration, log_loss
 from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
 from engine.models.panel import Panel, draw_panel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import fit_calibration

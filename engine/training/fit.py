@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.errors import DataError
 from engine.features.frame import LabelledFrame
 from engine.models.calibration import log_loss
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.encode import EventReader
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
+from engine.models.nets.fusion import FusionModule
+from engine.models.nets.hazard import hazard_loss
+from engine.training.augment import AugmentConfig
+from engine.training.device import Device, choose_device
+from engine.training.inputs import TrainingBatch, TrainingRows
 from engine.training.progress import Progress, ShouldStop, never, stop_if_asked, unheard
+from engine.training.team import Team
 
 STAGE = "churn_net"
-
-BUCKET_BATCHES = 16
-"""Rows are drawn in groups of so many batches and sorted by length within a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class FitConfig:
     warm_up: float = 0.05  # share of all steps
     last_rate: float = 0.05  # of the peak learning rate, at the last epoch
     clip: float = 1.0  # gradient norm
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    adversarial: float = 0.0  # step of the adversarial examples, half of the loss; 0: none
+    balanced: bool = False  # both classes weigh the same; calibration undoes what it does to risk
+    seeds: int = 1  # nets that differ in nothing else; their log-odds are averaged
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,17 @@ class NetFit:
     model: ChurnNet
     epochs: int  # of the weights kept
     learning: tuple[dict[str, float], ...]  # epoch, train_loss, valid_loss (NaN without rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What the leader of a team asks of the others: to fit this net with it."""
+
+    rows: LabelledFrame
+    net: NetConfig
+    config: FitConfig
+    seed: int
+    epochs: int | None
 
 
 def use_threads(threads: int) -> int:
@@ -78,12 +94,22 @@ def fit_net(
     the course of the first fit). `out_of_time`, asked after every epoch, ends it early with the
     best weights so far. The same seed, rows and threads give the same weights.
 
-    Raises `Cancelled` when `should_stop` says so, and `DataError` when the loss is not finite.
+    In a process that leads a team (see `distributed`) the others are called to help.
+    Raises `Cancelled` when `should_stop` says so, and `DataError` when the loss is not finite or
+    when the rows lack what the bins of a hazard need.
     """
+    team = Team.of_this_process()
+    if team.leads:
+        team.said(Assignment(rows, net, config, seed, epochs))
+    if net.bins and rows.times is not None:
+        net = net.for_labels(rows.times.event, rows.times.horizon_days)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        model = ChurnNet.build(rows.frame, net)
+        if not team.leads:
+            torch.manual_seed(seed + team.rank)  # the same weights, dropout of its own
         return _run(
-            ChurnNet.build(rows.frame, net),
+            model,
             rows,
             validate,
             config,
@@ -92,6 +118,7 @@ def fit_net(
             progress,
             should_stop,
             out_of_time,
+            team,
         )
 
 
@@ -105,11 +132,16 @@ def _run(
     progress: Progress,
     should_stop: ShouldStop,
     out_of_time: Callable[[], bool],
+    team: Team,
 ) -> NetFit:
-    module = model.module
-    inputs = _Inputs(model, rows)
-    size = _batch_size(inputs.rows_per_epoch(config), config)
-    steps = -(-inputs.rows_per_epoch(config) // size)
+    device = choose_device(config.device)
+    module = model.module.to(device)
+    inputs = TrainingRows(
+        model, rows, balanced=config.balanced, augment=config.augment, device=device
+    )
+    drawn = min(len(inputs), config.rows_per_epoch)
+    size = _batch_size(drawn, config)
+    steps = -(-drawn // size)
     optimiser = torch.optim.AdamW(
         _decayed_apart(module, config.weight_decay), lr=config.learning_rate
     )
@@ -122,24 +154,23 @@ def _run(
     for epoch in range(1, epochs + 1):
         module.train()
         total = weight_sum = 0.0
-        batches = inputs.batches(rng, size, config)
-        for done, (numbers, events, label, weight) in enumerate(batches, start=1):
-            stop_if_asked(should_stop)
-            logits = module(numbers, events)
-            losses = functional.binary_cross_entropy_with_logits(
-                logits, label.unsqueeze(1).expand_as(logits), reduction="none"
-            ).mean(dim=1)
-            mass = weight.sum()
-            loss = (losses * weight).sum() / mass
+        batches = inputs.batches(rng, rows=drawn, size=size, team=team)
+        for done, batch in enumerate(batches, start=1):
+            _stop_if_any(team, should_stop, device)
+            mass = batch.weight.sum()
+            (joined,) = team.summed([float(mass)], device)
+            loss = _batch_loss(module, batch, config.adversarial) / joined
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            team.sum_gradients(module.parameters())
             nn.utils.clip_grad_norm_(module.parameters(), config.clip)
             optimiser.step()
             schedule.step()
-            total += float(loss.detach()) * float(mass)
+            total += float(loss.detach()) * joined
             weight_sum += float(mass)
             progress(STAGE, (epoch - 1 + done / steps) / epochs, {"epoch": epoch, "of": epochs})
         module.eval()
+        total, weight_sum = team.summed([total, weight_sum], device)
         train_loss = total / weight_sum
         _check_finite(train_loss, epoch)
         valid_loss = _loss(model, validate) if early and validate is not None else np.nan
@@ -148,54 +179,43 @@ def _run(
         if not early or valid_loss < best_loss:
             best_loss, best_epoch = valid_loss, epoch
             best = copy.deepcopy(module.state_dict())
-        if early and epoch - best_epoch >= config.patience:
-            break
-        if out_of_time():
+        patient = not early or epoch - best_epoch < config.patience
+        if team.said(not patient or out_of_time()):
             break
     module.load_state_dict(best)
-    module.eval()
+    module.to("cpu").eval()
     return NetFit(model, best_epoch, tuple(learning))
 
 
-class _Inputs:
-    """Training rows as tensors, handed out in length-sorted batches."""
+def _batch_loss(module: FusionModule, batch: TrainingBatch, adversarial: float) -> Tensor:
+    """The weighed sum of the rows' losses; half of it on adversarial inputs where they are asked
+    for (fast gradient sign, Goodfellow et al. 2015): every prepared number and every embedded event
+    moved by so much in the direction that hurts most."""
+    numbers, events = batch.numbers, module.embed(batch.events)
 
-    def __init__(self, model: ChurnNet, rows: LabelledFrame) -> None:
-        weighted = np.flatnonzero(rows.weight > 0)
-        rows = rows.take(weighted)
-        self.numbers = torch.from_numpy(model.prepare(rows.frame.values))
-        self.events = EventReader(model.events, rows.frame)
-        self.label = torch.from_numpy(rows.label.astype(np.float32))
-        self.weight = torch.from_numpy(rows.weight.astype(np.float32))
+    def loss(numbers: Tensor, events: Tensor) -> Tensor:
+        bins = module.bins(numbers, module.pooled(events, batch.events.length))
+        return (hazard_loss(bins, batch.target, batch.counts) * batch.weight).sum()
 
-    def rows_per_epoch(self, config: FitConfig) -> int:
-        return min(len(self.label), config.rows_per_epoch)
-
-    def batches(
-        self, rng: np.random.Generator, size: int, config: FitConfig
-    ) -> Iterator[tuple[Tensor, Any, Tensor, Tensor]]:
-        order = rng.permutation(len(self.label))[: self.rows_per_epoch(config)]
-        for rows in _bucketed(order, self.events.length, size, rng):
-            index = torch.from_numpy(rows)
-            yield (
-                self.numbers[index],
-                self.events.batch(rows),
-                self.label[index],
-                self.weight[index],
-            )
+    if adversarial == 0:
+        return loss(numbers, events)
+    inputs = [numbers.requires_grad_()] + ([events] if events.shape[2] else [])
+    clean = loss(numbers, events)
+    worst = torch.autograd.grad(clean, inputs, retain_graph=True, allow_unused=True)
+    moved = [
+        part if slope is None else part + adversarial * slope.sign()
+        for part, slope in zip(inputs, worst, strict=True)
+    ]
+    return (clean + loss(moved[0], moved[1] if len(moved) > 1 else events)) / 2
 
 
-def _bucketed(
-    order: NDArray[np.int64], length: NDArray[np.int64], size: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Batches of rows of like length, in random order: little padding, still random enough."""
-    batches = []
-    for start in range(0, len(order), size * BUCKET_BATCHES):
-        group = order[start : start + size * BUCKET_BATCHES]
-        group = group[np.argsort(length[group], kind="stable")]
-        batches += [group[i : i + size] for i in range(0, len(group), size)]
-    for position in rng.permutation(len(batches)):
-        yield batches[position]
+def _stop_if_any(team: Team, should_stop: ShouldStop, device: torch.device) -> None:
+    """Raise `Cancelled` in every process of the team when it is asked of one."""
+    if team.size == 1:
+        stop_if_asked(should_stop)
+        return
+    (asked,) = team.summed([float(should_stop())], device)
+    stop_if_asked(lambda: asked > 0)
 
 
 def _batch_size(rows: int, config: FitConfig) -> int:

@@ -1,4 +1,4 @@
-"""The net as a single model: prepared numbers fused with a GRU over the last events."""
+"""The net as a single model: prepared numbers fused with what a pool makes of the last events."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from engine.features.frame import FeatureFrame
 from engine.models.base import Arrays, Config, SingleModel, check_columns
+from engine.models.nets.config import NetConfig
 from engine.models.nets.encode import EventEncoder, EventReader
-from engine.models.nets.fusion import FusionModule, NetConfig
+from engine.models.nets.fusion import FusionModule
+from engine.models.nets.hazard import horizons
 from engine.models.numbers import NumberPreparer
 
 SCORING_BATCH = 2048
@@ -47,9 +49,21 @@ class ChurnNet(SingleModel):
     def build(cls, frame: FeatureFrame, config: NetConfig) -> ChurnNet:
         """Encoders fitted on `frame`, weights drawn from torch's present random state."""
         numbers = NumberPreparer.fit(frame.values)
-        events = EventEncoder.fit(frame, max_events=config.max_events)
+        # A net without a pool must not change with names that it does not read.
+        read = frame if config.pool != "none" else frame.take(np.arange(0))
+        events = EventEncoder.fit(read, max_events=config.max_events)
         module = FusionModule(config, numbers.width, len(events.kinds), len(events.topics))
         return cls(frame.columns, numbers, events, config, module)
+
+    @property
+    def reads_sequences(self) -> bool:
+        """Whether the net has a pool."""
+        return self.module.pool is not None
+
+    @property
+    def pooled_width(self) -> int:
+        """H, the width of a pooled sequence; 0 without a pool."""
+        return self.module.pooled_width
 
     @property
     def number_columns(self) -> NDArray[np.int64]:
@@ -77,28 +91,48 @@ class ChurnNet(SingleModel):
         self, numbers: NDArray[np.float32], pooled: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """`log_odds` of the rows that `encode` gave these numbers and pooled sequences."""
-        result = np.empty(len(numbers), np.float64)
+        return self._horizons(numbers, pooled)[:, -1].astype(np.float64)
+
+    def horizon_log_odds(self, frame: FeatureFrame) -> dict[int, NDArray[np.float64]]:
+        """Days -> log-odds (N,) of churn had the churn rule that horizon; the last is `log_odds`.
+
+        Empty for a net without bins. The risk rises with the days where the event is leaving, and
+        falls where it is the first sign of staying.
+        """
+        return horizons(self.config.bins, self._horizons(*self.encode(frame)))
+
+    def _horizons(
+        self, numbers: NDArray[np.float32], pooled: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        result = np.empty((len(numbers), self.config.outputs), np.float32)
         with torch.inference_mode():
             for start in range(0, len(numbers), SCORING_BATCH):
                 part = slice(start, start + SCORING_BATCH)
-                result[part] = self.head(
-                    torch.from_numpy(numbers[part]), torch.from_numpy(pooled[part])
-                ).numpy()
+                inputs = (torch.from_numpy(array[part]) for array in (numbers, pooled))
+                found = self.module.horizons(*(array.to(self._device) for array in inputs))
+                result[part] = found.cpu().numpy()
         return result
 
     def _pool(self, frame: FeatureFrame) -> NDArray[np.float32]:
+        pooled = np.empty((len(frame), self.pooled_width), np.float32)
+        if not self.reads_sequences:
+            return pooled
         reader = EventReader(self.events, frame)
-        pooled = np.empty((len(frame), self.module.pool.width), np.float32)
         with torch.inference_mode():
             for rows in reader.by_length(SCORING_BATCH):
-                pooled[rows] = self.module.encode(reader.batch(rows)).numpy()
+                batch = reader.batch(rows).to(self._device)
+                pooled[rows] = self.module.encode(batch).cpu().numpy()
         return pooled
+
+    @property
+    def _device(self) -> torch.device:
+        return self.module.output.device
 
     def state(self) -> tuple[Arrays, Config]:
         """Weights, the preparer's arrays, vocabularies and sizes."""
         arrays = self.numbers.state("numbers.")
         for name, weight in self.module.state_dict().items():
-            arrays[f"net.{name}"] = weight.detach().numpy().copy()
+            arrays[f"net.{name}"] = weight.detach().cpu().numpy().copy()
         config = {
             "columns": list(self.columns),
             "net": asdict(self.config),
@@ -111,7 +145,7 @@ class ChurnNet(SingleModel):
         """The model that `state` described."""
         numbers = NumberPreparer.from_state(arrays, "numbers.")
         events = EventEncoder.from_config(config["events"])
-        net = NetConfig(**config["net"])
+        net = NetConfig.from_json(config["net"])
         # The drawn weights are overwritten at once: keep the caller's random state as it was.
         with torch.random.fork_rng(devices=[]):
             module = FusionModule(net, numbers.width, len(events.kinds), len(events.topics))

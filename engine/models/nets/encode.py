@@ -115,6 +115,15 @@ class EventBatch:
     channels: Tensor  # (B, T, CHANNELS) float32
     length: Tensor  # (B,) int64
 
+    def to(self, device: torch.device) -> EventBatch:
+        """The same batch in the memory of `device`."""
+        return EventBatch(
+            self.kind.to(device),
+            self.topic.to(device),
+            self.channels.to(device),
+            self.length.to(device),
+        )
+
 
 class EventReader:
     """The events of one frame, encoded batch by batch: the cost is that of the rows asked for."""
@@ -129,21 +138,29 @@ class EventReader:
         self._topic_row = encoder.topics.rows(frame.sequences.topics)
         self._cutoff_s = frame.cutoffs.astype("datetime64[s]").astype(np.float64)
 
-    def batch(self, rows: NDArray[Any]) -> EventBatch:
-        """The events of the rows with these indices."""
+    def batch(self, rows: NDArray[Any], kept: NDArray[np.bool_] | None = None) -> EventBatch:
+        """The events of the rows with these indices.
+
+        `kept` (rows, longest of them) says which of a row's events are read; None: all of them.
+        """
         length = self.length[rows]
-        longest = max(1, int(length.max(initial=0)))
-        position = np.arange(longest)
-        present = position[None, :] < length[:, None]
-        event = (self.start[rows][:, None] + position)[present]
+        present = _places(length)
+        owned = self.start[rows][:, None] + np.arange(present.shape[1])
+        if kept is not None:
+            chosen = present & kept
+            event, length = owned[chosen], chosen.sum(axis=1)
+            present = _places(length)
+        else:
+            event = owned[present]
         kind = np.zeros(present.shape, np.int64)
         topic = np.zeros(present.shape, np.int64)
         channels = np.zeros((*present.shape, CHANNELS), np.float32)
         kind[present] = self._kind_row[self.sequences.kind[event]]
         topic[present] = self._topic_row[self.sequences.topic[event]]
         row_of_event, position_of_event = np.nonzero(present)
+        first = position_of_event == 0
         channels[present] = self._channels(
-            event, self._cutoff_s[rows][row_of_event], position_of_event > 0
+            event, np.where(first, event, np.roll(event, 1)), self._cutoff_s[rows][row_of_event]
         )
         return EventBatch(
             torch.from_numpy(kind),
@@ -153,10 +170,10 @@ class EventReader:
         )
 
     def _channels(
-        self, event: NDArray[np.int64], cutoff_s: NDArray[np.float64], has_previous: NDArray[Any]
+        self, event: NDArray[np.int64], previous: NDArray[np.int64], cutoff_s: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         seconds = self.sequences.occurred_s[event].astype(np.float64)
-        before = self.sequences.occurred_s[event - has_previous].astype(np.float64)
+        before = self.sequences.occurred_s[previous].astype(np.float64)
         value = (self.sequences.value[event] - self._encoder.value_mean) / self._encoder.value_scale
         hour = 2 * np.pi * (seconds % DAY_S) / DAY_S
         weekday = 2 * np.pi * ((seconds + EPOCH_WEEKDAY_S) % WEEK_S) / WEEK_S
@@ -179,6 +196,11 @@ class EventReader:
         order = np.argsort(self.length, kind="stable")
         for start in range(0, len(order), size):
             yield order[start : start + size]
+
+
+def _places(length: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(B, T) whether a place of a padded batch holds an event; T is at least 1."""
+    return np.arange(max(1, int(length.max(initial=0)))) < length[:, None]
 
 
 def used_events(sequences: Sequences) -> NDArray[np.bool_]:
@@ -215,5 +237,5 @@ class EventEmbedding(nn.Module):
     def _forget(self, index: Tensor) -> Tensor:
         if not self.training or self.to_unknown == 0:
             return index
-        kept = torch.rand(index.shape) >= self.to_unknown
+        kept = torch.rand(index.shape, device=index.device) >= self.to_unknown
         return index * kept

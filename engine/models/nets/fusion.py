@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from statistics import NormalDist
 
 import torch
 from torch import Tensor, nn
 
+from engine.models.nets.config import NetConfig
 from engine.models.nets.encode import EventBatch, EventEmbedding
-from engine.models.nets.pool import GruPool
-
-
-@dataclass(frozen=True, slots=True)
-class NetConfig:
-    """Sizes and regularisers of the net."""
-
-    hidden: int = 64  # of the GRU
-    kind_width: int = 16
-    topic_width: int = 8
-    layer: int = 128  # width of the two hidden layers
-    dropout: float = 0.15
-    to_unknown: float = 0.02
-    members: int = 1  # TabM-mini heads: a sign vector and an output each, the layers shared
-    max_events: int = 32
+from engine.models.nets.hazard import by_horizon
+from engine.models.nets.pool import make_pool
 
 
 class FusionModule(nn.Module):
-    """Embedding -> GRU -> concat with numbers -> shared layers -> mean of the members' log-odds.
+    """Embedding -> pool -> concat with numbers -> shared layers -> mean of the members' log-odds.
 
     With more than one member, each sees the input through its own scaling vector, drawn as random
-    signs (Gorishniy et al., TabM, arXiv 2410.24210); the loss is averaged over the members.
+    signs (Gorishniy et al., TabM, arXiv 2410.24210); the loss is averaged over the members. With
+    bins, a member gives one log-odds a bin (see `hazard`). A net without a pool has no embedding,
+    and its pooled vectors have no column.
     """
 
     def __init__(self, config: NetConfig, numbers: int, kinds: int, topics: int) -> None:
         super().__init__()
-        self.embedding = EventEmbedding(
-            kinds,
-            topics,
-            kind_width=config.kind_width,
-            topic_width=config.topic_width,
-            to_unknown=config.to_unknown,
-        )
-        self.pool = GruPool(self.embedding.width, config.hidden)
-        width = numbers + self.pool.width
+        self.config = config
+        self.embedding = None
+        self.pool = None
+        if config.pool != "none":
+            self.embedding = EventEmbedding(
+                kinds,
+                topics,
+                kind_width=config.kind_width,
+                topic_width=config.topic_width,
+                to_unknown=config.to_unknown,
+            )
+            self.pool = make_pool(config, self.embedding.width)
+        self.pieces = PiecewiseLinear(config.number_pieces) if config.number_pieces else None
+        width = numbers * max(1, config.number_pieces) + self.pooled_width
         signs = torch.randint(0, 2, (config.members, width)).float() * 2 - 1
         self.scaling = nn.Parameter(signs if config.members > 1 else torch.ones(1, width))
         self.layers = nn.Sequential(
@@ -54,26 +49,76 @@ class FusionModule(nn.Module):
             nn.Dropout(config.dropout),
         )
         bound = config.layer**-0.5
-        self.output = nn.Parameter(
-            torch.empty(config.members, config.layer).uniform_(-bound, bound)
-        )
-        self.bias = nn.Parameter(torch.zeros(config.members))
+        outputs = config.members * config.outputs
+        self.output = nn.Parameter(torch.empty(outputs, config.layer).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def encode(self, batch: EventBatch) -> Tensor:
-        """The pooled vector of every row, shape (B, 2 · hidden)."""
-        pooled: Tensor = self.pool(self.embedding(batch), batch.length)
+    @property
+    def pooled_width(self) -> int:
+        """H, the width of a pooled sequence."""
+        return 0 if self.pool is None else self.pool.width
+
+    def embed(self, batch: EventBatch) -> Tensor:
+        """The embedded events (B, T, width); of no width in a net without a pool."""
+        if self.embedding is None:
+            return batch.channels[:, :, :0]
+        embedded: Tensor = self.embedding(batch)
+        return embedded
+
+    def pooled(self, embedded: Tensor, length: Tensor) -> Tensor:
+        """The pooled vector of every row, shape (B, H)."""
+        if self.pool is None:
+            return embedded.new_zeros((len(length), 0))
+        pooled: Tensor = self.pool(embedded, length)
         return pooled
 
-    def members(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """The log-odds of every member, shape (B, members)."""
+    def encode(self, batch: EventBatch) -> Tensor:
+        """The pooled vector of every row, shape (B, H)."""
+        return self.pooled(self.embed(batch), batch.length)
+
+    def bins(self, numbers: Tensor, pooled: Tensor) -> Tensor:
+        """The log-odds of every member and bin, shape (B, members, K)."""
+        if self.pieces is not None:
+            numbers = self.pieces(numbers)
         fused = torch.cat([numbers, pooled], dim=1).unsqueeze(1) * self.scaling
         hidden: Tensor = self.layers(fused)
-        return (hidden * self.output).sum(dim=2) + self.bias
+        shape = (self.config.members, self.config.outputs, self.config.layer)
+        return (hidden.unsqueeze(2) * self.output.view(shape)).sum(dim=3) + self.bias.view(
+            shape[:2]
+        )
+
+    def horizons(self, numbers: Tensor, pooled: Tensor) -> Tensor:
+        """The mean log-odds over the members of churn by the end of each bin, shape (B, K)."""
+        return by_horizon(self.bins(numbers, pooled), self.config.bin_event).mean(dim=1)
 
     def head(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """The mean log-odds over the members, shape (B,)."""
-        return self.members(numbers, pooled).mean(dim=1)
+        """The mean log-odds over the members of churn by the horizon, shape (B,)."""
+        return self.horizons(numbers, pooled)[:, -1]
 
     def forward(self, numbers: Tensor, batch: EventBatch) -> Tensor:
-        """The log-odds of every member, shape (B, members)."""
-        return self.members(numbers, self.encode(batch))
+        """The log-odds of every member and bin, shape (B, members, K)."""
+        return self.bins(numbers, self.encode(batch))
+
+
+class PiecewiseLinear(nn.Module):
+    """(B, P) -> (B, P · pieces): how far a number has passed each piece of its range.
+
+    Prepared numbers are normal scores, so the pieces end at quantiles of the normal distribution;
+    the outer two are open (Gorishniy et al. 2022, On embeddings for numerical features).
+    """
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        inner = [NormalDist().inv_cdf(place / pieces) for place in range(1, pieces)]
+        knots = torch.tensor([-3.0, *inner, 3.0])
+        self.register_buffer("knots", knots, persistent=False)
+
+    knots: Tensor
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The pieces of every number side by side."""
+        start, stop = self.knots[:-1], self.knots[1:]
+        low, high = torch.zeros_like(start), torch.ones_like(start)
+        low[0], high[-1] = -torch.inf, torch.inf
+        passed = (numbers.unsqueeze(2) - start) / (stop - start)
+        return passed.clamp(low, high).flatten(start_dim=1)

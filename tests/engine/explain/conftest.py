@@ -14,7 +14,7 @@ from engine.models.blend import RiskModel
 from engine.models.calibration import Calibration
 from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
 from engine.models.panel import draw_panel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.types import Words

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import Cancelled, DataError, ModelError, UsageError
 from engine.features.frame import LabelledFrame
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
 from engine.models.trees import TreeConfig
 from engine.training.challenger import (
     Challenger,

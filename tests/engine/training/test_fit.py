@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 from engine.errors import Cancelled, DataError
 from engine.features.frame import LabelledFrame
 from engine.models.logistic import LogisticModel
-from engine.models.nets.fusion import NetConfig
-from engine.training.fit import FitConfig, NetFit, _bucketed, fit_net, use_threads
+from engine.models.nets.config import NetConfig
+from engine.training.fit import FitConfig, NetFit, fit_net, use_threads
+from engine.training.inputs import bucketed
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +151,7 @@ def test_users_without_any_event_train(planted: Rows) -> None:
 def test_buckets_hold_every_row_once_with_like_lengths() -> None:
     rng = np.random.default_rng(1)
     length = rng.integers(0, 100, 1000)
-    batches = list(_bucketed(rng.permutation(1000), length, 32, rng))
+    batches = list(bucketed(rng.permutation(1000), length, 32, rng))
     assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(1000))
     spread = [np.ptp(length[rows]) for rows in batches]
     assert np.mean(spread) < 15

@@ -9,7 +9,7 @@ import torch
 
 from engine.features.frame import FeatureFrame, LabelledFrame
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.fusion import NetConfig
+from engine.models.nets.config import NetConfig
 from engine.models.nets.pool import GruPool
 
 Rows = Callable[..., LabelledFrame]
