@@ -39,16 +39,25 @@ def prior_shift_at(
     That is: no cutoff matured since calibration, a class has fewer than `FEWEST_OF_A_CLASS` users,
     or the model has no calibration cutoff (a table without a time axis).
     """
+    return prior_shift(model, newest_base_rate(connection, rule, cutoff, log))
+
+
+def prior_shift(model: ServedModel, now: BaseRate | None) -> PriorShift | None:
+    """The shift from the base rate that `model` was calibrated at to `now`; None as above."""
     calibrated = _of_calibration(model)
-    if calibrated is None:
+    if calibrated is None or now is None or now.cutoff <= calibrated.cutoff:
         return None
-    newest = _newest_mature(connection, rule, cutoff)
-    if newest is None or newest <= calibrated.cutoff:
-        return None
-    now = base_rate(connection, rule, newest, log, told_before=cutoff)
-    if now is None or not (_has_both(calibrated) and _has_both(now)):
+    if not (_has_both(calibrated) and _has_both(now)):
         return None
     return PriorShift(calibrated, now, shrunk_shift(calibrated, now))
+
+
+def newest_base_rate(
+    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, as_of: datetime, log: Contacts
+) -> BaseRate | None:
+    """The base rate of the newest cutoff whose labels are closed at `as_of`; None without one."""
+    newest = _newest_mature(connection, rule, as_of)
+    return None if newest is None else base_rate(connection, rule, newest, log, told_before=as_of)
 
 
 def base_rate(

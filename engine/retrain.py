@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,28 +13,34 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
+from engine.errors import ModelError
 from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
-from engine.evaluation.gate import gate
-from engine.evaluation.metrics import metrics
+from engine.evaluation.gate import baseline_shipped, gate
 from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.catalogue import SPECS
-from engine.features.frame import FeatureFrame, LabelledFrame, concatenate
+from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
+from engine.served import JudgedRows, Served, evaluation, judged_rows, metrics_of, served
 from engine.settings import Settings
 from engine.store.lease import lease
 from engine.store.memory import limit_memory
 from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
-from engine.types import LabelCounts, Metrics, ModelCard
+from engine.types import Evaluation, GateVerdict, LabelCounts, ModelCard
 
 if TYPE_CHECKING:
+    from engine.models.blend import RiskModel
     from engine.models.cross_fit import ServedModel
+    from engine.training.challenger import Challenger
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
+
+BASELINE = "hist_gradient_boosting"
+"""The plain model that the gate compares with."""
 
 WITHOUT_NET = ("hist_gradient_boosting", "logistic")
 """Choices of a model that train no net: nobody reads the sequences then."""
@@ -48,15 +55,15 @@ class Rows:
     train: LabelledFrame
     validate: LabelledFrame
     calibrate: LabelledFrame
-    test: LabelledFrame
+    test: JudgedRows
     labels: LabelCounts
 
 
 @dataclass(frozen=True, slots=True)
 class Remeasured:
-    """Metrics with the labels and risks that they were taken from, for the curves of a report."""
+    """An evaluation with the labels and risks it was taken from, for the curves of a report."""
 
-    metrics: Metrics
+    evaluation: Evaluation
     label: NDArray[np.float32]  # (N,)
     risk: NDArray[np.float64]  # (N,)
 
@@ -74,6 +81,7 @@ def collect_rows(
     `sequences`: with the last events, for models that read them.
     Raises `DataError` when the history is too short for the churn rule.
     """
+    log = contacts(places.ledger)
     with lease(places.behaviour) as connection:
         limit_memory(connection, settings.data.memory_limit_gb)
         loaded = summary(connection)
@@ -97,11 +105,12 @@ def collect_rows(
             snapshots=workspace_snapshots(places, settings),
             progress=progress,
         )
-    log = contacts(places.ledger)
-    honest = {
-        cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
-        for cutoff, rows in frames.items()
-    }
+        honest = {
+            cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
+            for cutoff, rows in frames.items()
+        }
+        tested = {cutoff: _honest(frames[cutoff], honest[cutoff]) for cutoff in plan.test}
+        test = judged_rows(connection, rule, tested, settings, log)
 
     def phase(cutoffs: Sequence[datetime], *, weighted: bool) -> LabelledFrame:
         return concatenate([_honest(frames[c], honest[c], weighted=weighted) for c in cutoffs])
@@ -112,7 +121,7 @@ def collect_rows(
         train=phase(plan.train, weighted=False),
         validate=phase([plan.validate], weighted=False),
         calibrate=phase([plan.calibrate], weighted=True),
-        test=phase(plan.test, weighted=True),
+        test=test,
         labels=_total([labels.counts for labels in honest.values()]),
     )
 
@@ -181,7 +190,7 @@ def retrain(
         budget_s=budget_s or settings.training.budget_s,
         metadata={"feature_version": FEATURE_VERSION},
     )
-    data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test)
+    data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows)
     challenger = train_challenger(
         data,
         config,
@@ -189,49 +198,20 @@ def retrain(
         should_stop=should_stop,
     )
     progress("evaluate", 0.9, {})
-    label, users = rows.test.label, rows.test.frame.user_ids
-    risks = {"challenger": challenger.model.predict(rows.test.frame).risk}
-    compared = None if champion is None else champion_risk(champion, rows.test.frame)
-    if compared is not None:
-        risks["champion"] = compared
-    for name, single in challenger.singles.items():
-        risks[name] = single.predict(rows.test.frame).risk
-
-    def measure(name: str, model_name: str) -> Metrics:
-        return metrics(
-            model_name,
-            label,
-            risks[name],
-            cutoffs=rows.plan.test,
-            capacity=settings.risk.capacity,
-            weight=rows.test.weight,
-        )
-
-    verdict = gate(
-        label,
-        users,
-        challenger=risks["challenger"],
-        champion=risks.get("champion"),
-        baseline=risks.get("hist_gradient_boosting"),
-        seed=settings.training.seed,
-        weight=rows.test.weight,
-        labels=rows.labels,
-        incomparable=champion is not None and compared is None,
-    )
-    test = measure("challenger", challenger.model.kind)
+    chosen, verdict, said = _judged(rows, challenger, champion, model, settings)
+    tested = evaluation(chosen, rows.test, said.pop("challenger"))
+    named = {"champion": f"champion {champion_id}"}
     card = ModelCard(
-        model_id=f"{now:%Y%m%d-%H%M%S}-{challenger.model.kind.replace('_', '-')}",
-        kind=challenger.model.kind,
+        model_id=f"{now:%Y%m%d-%H%M%S}-{chosen.kind.replace('_', '-')}",
+        kind=chosen.kind,
         state="candidate",
         created_at=now,
         trained_until=max(rows.rule.matures_at(c) for c in (*rows.plan.train, rows.plan.calibrate)),
         rows=len(rows.train),
-        columns=len(challenger.model.columns),
-        test=test,
+        columns=len(chosen.columns),
+        test=tested.metrics,
         peers=tuple(
-            measure(name, name if name != "champion" else f"champion {champion_id}")
-            for name in risks
-            if name != "challenger"
+            metrics_of(named.get(name, name), rows.test, one.risk) for name, one in said.items()
         ),
         verdict=verdict,
         labels=rows.labels,
@@ -240,28 +220,55 @@ def retrain(
         learning=challenger.learning,
         shift=cutoff_shift(
             rows.train.frame,
-            rows.test.frame,
+            rows.test.rows.frame,
             ignored=[spec.name for spec in SPECS if spec.group == "calendar"],
             seed=settings.training.seed,
         ),
+        by_cutoff=tested.by_cutoff,
+        calibration=tested.calibration,
     )
     progress("writing", 0.99, {})
-    registry.save(challenger.model, card, now=now, actor=actor)
+    registry.save(chosen, card, now=now, actor=actor)
     return card
 
 
-def champion_risk(champion: ServedModel, frame: FeatureFrame) -> NDArray[np.float64] | None:
-    """What the champion says of `frame` (N,), by its own columns; None where some are not there.
+def _judged(
+    rows: Rows,
+    challenger: Challenger,
+    champion: ServedModel | None,
+    wished: str,
+    settings: Settings,
+) -> tuple[RiskModel, GateVerdict, dict[str, Served]]:
+    """The model to register, the verdict on it, and what every model would have served.
 
-    Columns come and go with versions and with the data: then the two cannot be compared, and a
-    challenger must still be possible.
+    That is the challenger; where nobody wished for a certain model and the plain baseline is
+    provably better, it is the baseline, judged in its place.
     """
-    place = {name: position for position, name in enumerate(frame.columns)}
-    if not place.keys() >= set(champion.columns):
-        return None
-    values = frame.values[:, [place[name] for name in champion.columns]]
-    said = champion.predict(replace(frame, columns=champion.columns, values=values))
-    return said.risk
+    candidates = {"challenger": challenger.model, "champion": champion, **challenger.singles}
+    asked = {name: served(one, rows.test) for name, one in candidates.items() if one is not None}
+    said = {name: one for name, one in asked.items() if one is not None}
+    judge = partial(
+        gate,
+        rows.test.rows.label,
+        rows.test.rows.frame.user_ids,
+        champion=said["champion"].risk if "champion" in said else None,
+        seed=settings.training.seed,
+        weight=rows.test.rows.weight,
+        labels=rows.labels,
+        incomparable=champion is not None and "champion" not in said,
+        economics=rows.test.economics,
+    )
+    verdict = judge(challenger=said["challenger"].risk, baseline=said[BASELINE].risk)
+    if wished != "auto" or not verdict.baseline_wins:
+        return challenger.model, verdict, said
+    beaten = said | {f"{challenger.model.kind} (beaten)": said["challenger"]}
+    again = judge(challenger=said[BASELINE].risk, baseline=None)
+    shipped = replace(
+        again,
+        statements=(*again.statements, baseline_shipped(challenger.model.kind)),
+        baseline_wins=True,
+    )
+    return challenger.singles[BASELINE], shipped, beaten | {"challenger": said[BASELINE]}
 
 
 def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:
@@ -270,7 +277,10 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
     On unchanged data this equals the card: a check that training and scoring see the same rows.
     """
     if without_time(places):
-        return Remeasured(*remeasure_timeless(places, settings, champion))
+        measured, label, risk = remeasure_timeless(places, settings, champion)
+        return Remeasured(Evaluation(measured, (), None), label, risk)
+    model = Registry(places.models, places.ledger).load(champion.model_id)
+    log = contacts(places.ledger)
     with lease(places.behaviour) as connection:
         limit_memory(connection, settings.data.memory_limit_gb)
         rule = churn_rule(connection)
@@ -280,21 +290,17 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
             champion.test.cutoffs,
             snapshots=workspace_snapshots(places, settings),
         )
-    log = contacts(places.ledger)
-    rows = concatenate(
-        [
-            _honest(part, honest_labels(part.frame.user_ids, cutoff, log, rule.lead + rule.horizon))
+        window = rule.lead + rule.horizon
+        tested = {
+            cutoff: _honest(part, honest_labels(part.frame.user_ids, cutoff, log, window))
             for cutoff, part in frames.items()
-        ]
-    )
-    model = Registry(places.models, places.ledger).load(champion.model_id)
-    risk = model.predict(rows.frame).risk
-    measured = metrics(
-        champion.kind,
-        rows.label,
-        risk,
-        cutoffs=champion.test.cutoffs,
-        capacity=settings.risk.capacity,
-        weight=rows.weight,
-    )
-    return Remeasured(measured, rows.label, risk)
+        }
+        test = judged_rows(connection, rule, tested, settings, log)
+    said = served(model, test)
+    if said is None:
+        raise ModelError(
+            "other_columns",
+            f"The model {champion.model_id} reads columns that these data do not have",
+            next_step="Run `retention train` for a model of the present data",
+        )
+    return Remeasured(evaluation(model, test, said), test.rows.label, said.risk)

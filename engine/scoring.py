@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -23,13 +22,13 @@ from engine.features.attributes.schema import timeless
 from engine.features.attributes.served import rows_to_score
 from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
-from engine.features.fetch import chunks
 from engine.features.frame import FeatureFrame
 from engine.features.snapshots import workspace_snapshots
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import RiskSettings, Settings
+from engine.standing import Standing, standing
 from engine.store.codec import from_text, to_text
 from engine.store.lease import lease
 from engine.store.memory import limit_memory
@@ -45,20 +44,6 @@ Progress = Callable[[str, float], None]
 
 CHUNK_ROWS = 20_480
 """Users explained at once: with the words of all their reasons some 200 megabytes."""
-
-STANDING_ROWS = 262_144
-"""Users whose value is fetched at once."""
-
-REVENUE_WINDOW_DAYS = 365
-"""Revenue a day is taken over this window, unless the running plan brings more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """What scoring reads of the eligible users besides features, aligned with the frame."""
-
-    value: NDArray[np.float64]  # expected margin over the value horizon, in currency
-    last_active_at: NDArray[np.datetime64]  # NaT: never
 
 
 def score(
@@ -119,7 +104,7 @@ def score(
                 why=f"The rule {rule.kind} asks for activity within {rule.active_within_days} days",
                 next_step="Score at an earlier date with --as-of, or load newer data",
             )
-        standing = _standing(connection, frame, cutoff, settings.risk)
+        worth = standing(connection, frame.user_ids, cutoff, settings.risk)
     progress("risk", 0.3)
     from engine.explain.reasons import Explainer
     from engine.models.blend import RiskModel
@@ -130,7 +115,7 @@ def score(
     actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
     with scratch(places.ledger, "scores-") as draft:
         risk = _explain(explainer, frame, draft, actionable, chunk_rows, progress)
-        at_risk = risk * standing.value
+        at_risk = risk * worth.value
         bands = [band_of(value, settings.risk) for value in risk]
         run = ScoringRun(
             scoring_run_id=run_id,
@@ -145,7 +130,7 @@ def score(
         )
         order = np.lexsort((frame.user_ids.astype(str), -risk, -at_risk))
         progress("writing", 0.9)
-        _keep(places, draft, run, standing, at_risk, bands, order)
+        _keep(places, draft, run, worth, at_risk, bands, order)
     progress("done", 1.0)
     return run
 
@@ -174,35 +159,6 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection) -> str:
 def _existing(places: Places, run_id: str) -> ScoringRun | None:
     with lease(places.ledger) as connection:
         return run_of(connection, run_id)
-
-
-def _standing(
-    connection: duckdb.DuckDBPyConnection,
-    frame: FeatureFrame,
-    cutoff: datetime,
-    settings: RiskSettings,
-) -> _Standing:
-    import pandas as pd
-
-    value = np.zeros(len(frame))
-    last_active_at = np.full(len(frame), "NaT", dtype="datetime64[us]")
-    scored = pd.DataFrame(
-        {"user_id": pd.Series(frame.user_ids, dtype="str"), "row": np.arange(len(frame))}
-    )
-    sql = (
-        "SELECT scored.row, standing.revenue_a_day, standing.last_active_at "
-        f"FROM (\n{_text('standing.sql')}\n) AS standing INNER JOIN scored USING (user_id)"
-    )
-    factor = settings.value_horizon_days * settings.margin
-    connection.register("scored", scored)
-    try:
-        bound = {"cutoff": cutoff, "window_days": REVENUE_WINDOW_DAYS}
-        for part in chunks(connection, sql, bound, rows=STANDING_ROWS):
-            value[part["row"]] = np.fmax(0.0, part["revenue_a_day"]) * factor
-            last_active_at[part["row"]] = part["last_active_at"]
-    finally:
-        connection.unregister("scored")
-    return _Standing(value, last_active_at)
 
 
 def _explain(
@@ -252,7 +208,7 @@ def _keep(
     places: Places,
     draft: Path,
     run: ScoringRun,
-    standing: _Standing,
+    worth: Standing,
     at_risk: NDArray[np.float64],
     bands: Sequence[Band],
     order: NDArray[np.int64],
@@ -264,9 +220,9 @@ def _keep(
             "rank": np.arange(1, run.users + 1),
             "row": order,
             "band": np.array([str(band) for band in bands], dtype=object)[order],
-            "value": standing.value[order],
+            "value": worth.value[order],
             "value_at_risk": at_risk[order],
-            "last_active_at": standing.last_active_at[order],
+            "last_active_at": worth.last_active_at[order],
         }
     )
     with lease(places.ledger, write=True, attach={"draft": draft}) as connection:

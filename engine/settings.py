@@ -71,7 +71,7 @@ class TrainingSettings(Section):
     """Training cutoffs, before those that validate, calibrate and test. 训练用的截止时刻个数。"""
     cutoff_every_days: int = Field(default=14, ge=1, le=180)
     """Days between two cutoffs. 相邻截止时刻相隔的天数。"""
-    test_cutoffs: int = Field(default=2, ge=1, le=12)
+    test_cutoffs: int = Field(default=3, ge=1, le=12)
     """The newest mature cutoffs, kept for the test. 留作测试的最新截止时刻个数。"""
     max_epochs: int = Field(default=12, ge=1, le=500)
     """Upper bound; early stopping usually ends sooner. 最多训练轮数，一般会提前停止。"""

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from engine.calibrated import PriorShift
+from engine.calibrated import CalibrationCheck, PriorShift
 
 Language = Literal["zh", "en"]
 ExportFormat = Literal["csv", "parquet", "jsonl", "xlsx"]
@@ -118,6 +118,7 @@ class Metrics:
     confusion: Confusion
     lift_at_10: float  # churn rate among the 10 % with the highest risk, over the base rate
     cutoffs: tuple[datetime, ...]
+    profit: float | None = None  # at capacity, per eligible user; None: nobody's value is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class GateVerdict:
     log_loss_difference: Interval | None  # challenger - champion; paired, clustered on users
     roc_auc_difference: Interval | None
     statements: tuple[Words, ...]
+    profit_difference: Interval | None = None  # at capacity, per eligible user
+    baseline_wins: bool = False  # the plain baseline is provably better: ship that
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,17 @@ class ModelCard:
     seed: int
     learning: tuple[Mapping[str, float], ...] = ()  # epoch -> train_loss, valid_loss
     shift: CutoffShift | None = None  # None: not measured
+    by_cutoff: tuple[Metrics, ...] = ()  # the test, one cutoff each, ascending
+    calibration: CalibrationCheck | None = None  # None: not measured
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model measured anew on its test cutoffs."""
+
+    metrics: Metrics
+    by_cutoff: tuple[Metrics, ...]
+    calibration: CalibrationCheck | None
 
 
 # --- risk and reasons -----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.evaluation.metrics import calibration_error, checked
 from engine.evaluation.paired import MetricName, metric_interval, paired_difference
+from engine.evaluation.profit import Economics, profit, profit_difference
 from engine.types import GateVerdict, Interval, LabelCounts, Words
 
 
@@ -18,6 +19,7 @@ from engine.types import GateVerdict, Interval, LabelCounts, Words
 class GateLimits:
     log_loss_margin: float = 0.01  # nats: a smaller loss of quality is worth fresher data
     ece: float = 0.05
+    profit_margin: float = 0.02  # of the champion's profit at capacity
 
 
 DEFAULT_LIMITS = GateLimits()
@@ -36,6 +38,7 @@ def gate(
     limits: GateLimits = DEFAULT_LIMITS,
     rounds: int = 400,
     incomparable: bool = False,
+    economics: Economics | None = None,
 ) -> GateVerdict:
     """The verdict on N common test rows: `label` of 0 and 1, `users` to cluster on, three risks.
 
@@ -43,6 +46,8 @@ def gate(
     - it does not score exactly as the champion does: there would be nothing to gain;
     - against a champion, the 95 % interval of its log loss minus the champion's stays at or below
       the margin; as a first model, the interval of its ROC-AUC lies above 0.5;
+    - against a champion, where `economics` tells what users are worth: its profit at capacity is
+      not provably lower by more than the margin (the 95 % interval reaches above it);
     - its calibration error is within the limit, or within what a perfectly calibrated model
       would show by chance on so few rows (95 % of draws);
     - the baseline (HistGradientBoosting on the same columns) is not provably better by more than
@@ -55,7 +60,8 @@ def gate(
     """
     compare = partial(_difference, label, challenger, users, seed, rounds, weight)
     said: list[tuple[bool, Words]] = []
-    log_loss_difference = roc_auc_difference = None
+    log_loss_difference = roc_auc_difference = profits = None
+    baseline_wins = False
     if champion is None:
         auc = metric_interval(
             label, challenger, users, metric="roc_auc", seed=seed, rounds=rounds, weight=weight
@@ -71,11 +77,18 @@ def gate(
             if same
             else (kept, _against_champion(log_loss_difference, kept, limits))
         )
+        earned = None if economics is None else profit(label, champion, economics, weight)
+        if economics is not None and earned is not None and not same:
+            profits = profit_difference(
+                label, challenger, champion, users, economics, seed=seed, rounds=rounds,
+                weight=weight,
+            )  # fmt: skip
+            said.append(_profit(profits, earned, limits))
     said.append(_calibration(label, challenger, weight, limits, seed))
     if baseline is not None and not np.array_equal(baseline, challenger):
         loss = compare(baseline, "log_loss")
-        beaten = loss.low > 0 and loss.estimate > limits.log_loss_margin
-        said.append((not beaten, _against_baseline(loss, beaten)))
+        baseline_wins = loss.low > 0 and loss.estimate > limits.log_loss_margin
+        said.append((not baseline_wins, _against_baseline(loss, baseline_wins)))
     if labels is not None and labels.treated_inside and not labels.holdout:
         said.append((True, _not_verifiable(labels.treated_inside)))
     wins = all(passed for passed, _ in said)
@@ -84,6 +97,8 @@ def gate(
         log_loss_difference=log_loss_difference,
         roc_auc_difference=roc_auc_difference,
         statements=(_summary(wins, champion is None, incomparable), *(words for _, words in said)),
+        profit_difference=profits,
+        baseline_wins=baseline_wins,
     )
 
 
@@ -176,6 +191,24 @@ def _against_champion(loss: Interval, kept: bool, limits: GateLimits) -> Words:
     )
 
 
+def _profit(difference: Interval, of_champion: float, limits: GateLimits) -> tuple[bool, Words]:
+    margin = limits.profit_margin * abs(of_champion)
+    passed = difference.high >= -margin
+    numbers = f"{difference.estimate:+.4g} [{difference.low:+.4g}, {difference.high:+.4g}]"
+    if passed:
+        return True, Words(
+            f"触达容量下每位用户的预期收益与现任之差 {numbers}"
+            f"（现任 {of_champion:.4g}）：不低于现任。",
+            "Profit at capacity minus the champion's, per user: "
+            f"{numbers} (champion {of_champion:.4g}): not below it.",
+        )
+    return False, Words(
+        f"触达容量下每位用户的预期收益低于现任：{numbers}（现任 {of_champion:.4g}）。",
+        f"Profit at capacity below the champion's, per user: {numbers} "
+        f"(champion {of_champion:.4g}).",
+    )
+
+
 def _against_baseline(loss: Interval, beaten: bool) -> Words:
     numbers = f"{loss.estimate:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]"
     if beaten:
@@ -187,6 +220,15 @@ def _against_baseline(loss: Interval, beaten: bool) -> Words:
     return Words(
         f"不逊于基线模型 HistGradientBoosting：对数损失之差 {numbers}。",
         f"Not behind the baseline HistGradientBoosting: log loss difference {numbers}.",
+    )
+
+
+def baseline_shipped(beaten: str) -> Words:
+    """What is said of the baseline that is registered in the place of the model it beat."""
+    return Words(
+        f"基线模型 HistGradientBoosting 明显好于 {beaten}，因此登记的是基线模型。",
+        f"The baseline HistGradientBoosting is better than {beaten}, so the baseline is the one "
+        "that is registered.",
     )
 
 

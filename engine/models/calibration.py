@@ -40,7 +40,9 @@ class Calibration:
             return np.full(np.broadcast_shapes(start.shape, stop.shape), self.scale)
         run = np.asarray(stop - start, np.float64)
         rise = self.apply(stop) - self.apply(start)
-        return np.divide(rise, run, out=np.full(run.shape, self.scale), where=np.abs(run) > 1e-9)
+        slope = np.full(run.shape, self.scale)
+        np.divide(rise, run, out=slope, where=np.abs(run) > 1e-9)
+        return slope
 
     def moved(self, shift: float) -> Calibration:
         """The same calibration with `shift` added to every log-odds."""

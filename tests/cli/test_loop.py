@@ -63,7 +63,10 @@ def test_rank_why_and_evaluate_agree(shell: Shell) -> None:
     measured = shell.json("evaluate")
     assert set(measured) >= EVALUATE_KEYS
     champion = next(card for card in shell.json("models") if card["state"] == "champion")
-    assert measured == champion["test"]
+    assert {key: measured[key] for key in champion["test"]} == champion["test"]
+    assert measured["by_cutoff"] == champion["by_cutoff"]
+    assert measured["calibration"] == champion["calibration"]
+    assert sum(part["n"] for part in measured["by_cutoff"]) == measured["n"]
 
 
 def test_filters_and_sorting_reach_every_row(shell: Shell) -> None:

@@ -48,7 +48,7 @@ def test_from_file_to_outbox(
     assert total == pytest.approx(why["log_odds"] - why["baseline_log_odds"], abs=1e-6)
     groups = {reason["group"] for reason in why["reasons"]}
     assert {"history", "term_ending"} <= groups  # by the mapping, and by the name "contract"
-    assert command(capsys, workspace, "evaluate") == card["test"]
+    assert card["test"].items() <= command(capsys, workspace, "evaluate").items()
 
     plan = command(capsys, workspace, "plan", "--limit", "20", "--percent", "10")
     assert plan["to_send"] + plan["held_out"] == 20

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
+from engine.calibrated import BaseRate
 from engine.evaluation.gate import gate
+from engine.evaluation.profit import Economics
 from engine.features.frame import LabelledFrame
 from engine.models.blend import RiskModel
 from engine.models.calibration import Calibration
 from engine.models.logistic import LogisticModel
 from engine.models.panel import draw_panel
-from engine.retrain import champion_risk
+from engine.served import JudgedRows, served
+
+
+def judged(rows: LabelledFrame) -> JudgedRows:
+    """`rows` as a test of one cutoff at which every user is worth 100."""
+    return JudgedRows(
+        rows,
+        Economics(np.full(len(rows), 100.0), rows.frame.cutoffs, 0.1, 0.1, 0.02),
+        base_rates={},
+    )
 
 
 def test_a_champion_reads_its_own_columns_or_is_not_compared(
@@ -30,11 +42,38 @@ def test_a_champion_reads_its_own_columns_or_is_not_compared(
         columns=("new", *columns[::-1]),
         values=np.column_stack([np.zeros(len(rows), np.float32), rows.frame.values[:, ::-1]]),
     )
-    found = champion_risk(champion, turned)
+    found = served(champion, judged(replace(rows, frame=turned)))
     assert found is not None
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found.risk, expected)
     fewer = replace(rows.frame, columns=columns[1:], values=rows.frame.values[:, 1:])
-    assert champion_risk(champion, fewer) is None
+    assert served(champion, judged(replace(rows, frame=fewer))) is None
+
+
+def test_a_test_sees_risks_as_they_would_have_been_served(
+    planted: Callable[..., LabelledFrame],
+) -> None:
+    rows = planted(400, seed=4)
+    component = LogisticModel.fit(rows, strength=0.1)
+    _, panel = draw_panel(rows, np.random.default_rng(0))
+    then = {
+        "calibration_base_rate": 0.3,
+        "calibration_rows": 5000,
+        "cutoffs": {"calibrate": ["2026-01-01T00:00:00"]},
+    }
+    model = RiskModel("logistic", (component,), Calibration(), panel, then)
+    cutoff = rows.frame.cutoffs[0].astype(datetime)
+    still = served(model, judged(rows))
+    older = {cutoff: BaseRate(datetime(2026, 1, 1), 0.6, 5000)}
+    newer = {cutoff: BaseRate(datetime(2026, 2, 1), 0.6, 5000)}
+    same = served(model, replace(judged(rows), base_rates=older))
+    moved = served(model, replace(judged(rows), base_rates=newer))
+    assert still is not None
+    assert same is not None
+    assert moved is not None
+    np.testing.assert_array_equal(same.risk, still.risk)
+    assert (moved.risk > still.risk).all()
+    assert moved.raw_risk is not None
+    np.testing.assert_array_equal(moved.raw_risk, still.risk)  # no calibration but the shift
 
 
 def test_the_verdict_says_that_nothing_could_be_compared() -> None:
