@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import ModelError
 from engine.features.frame import FeatureFrame
 from engine.models.base import Arrays, Config, SingleModel, check_columns
-from engine.models.calibration import Calibration, sigmoid
+from engine.models.calibration import Calibration, calibration_from, sigmoid
 from engine.models.panel import Panel
 
 BLEND = "blend"
@@ -100,7 +100,7 @@ class RiskModel:
         return cls(
             config["kind"],
             components,
-            _calibration(config["calibration"]),
+            calibration_from(config["calibration"]),
             Panel.from_state(_below(arrays, "panel."), config["panel"]),
             config["metadata"],
             # Models saved before components had shares mix them alike.
@@ -131,11 +131,6 @@ def component_class(kind: str) -> type[SingleModel]:
         why="Known kinds are logistic, hist_gradient_boosting and churn_net",
         next_step="Upgrade retention-workbench, or roll back to an older model",
     )
-
-
-def _calibration(config: Mapping[str, Any]) -> Calibration:
-    points = {name: tuple(config.get(name, ())) for name in ("knots", "levels")}
-    return Calibration(config["scale"], config["shift"], **points)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:

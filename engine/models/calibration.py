@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +48,12 @@ class Calibration:
     def moved(self, shift: float) -> Calibration:
         """The same calibration with `shift` added to every log-odds."""
         return replace(self, shift=self.shift + shift)
+
+
+def calibration_from(config: Mapping[str, Any]) -> Calibration:
+    """The calibration that was kept as JSON; one without knots is a straight line."""
+    knots, levels = (tuple(config.get(name, ())) for name in ("knots", "levels"))
+    return Calibration(config["scale"], config["shift"], knots, levels)
 
 
 def sigmoid(log_odds: NDArray[Any]) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from engine.models.nets.churn_net import ChurnNet
 from engine.models.nets.config import NetConfig
 from engine.models.panel import Panel, draw_panel
 from engine.models.trees import TreeConfig, TreeModel
-from engine.training.calibrate import fit_calibration
+from engine.training.calibrate import choose_calibration, fit_calibration
 from engine.training.fit import FitConfig, fit_net, use_threads
 from engine.training.progress import Progress, ShouldStop, never, stop_if_asked, unheard
 from engine.training.rows import TrainingData, check_rows, join
@@ -160,10 +160,12 @@ class _Run:
             if self.config.model == "auto"
             else self.config.model
         )
+        # The choice is made with two parameters each: more of them would flatter on these rows.
+        served = {name: self._recalibrated(model) for name, model in candidates.items()}
         return Challenger(
-            candidates[chosen],
-            singles,
-            blend,
+            served[chosen],
+            {name: served[name] for name in singles},
+            served.get(BLEND),
             {name: self._mean(values) for name, values in losses.items()},
             self.learning,
             self.clock() - self.started,
@@ -247,6 +249,15 @@ class _Run:
         raw = RiskModel(kind, components, Calibration(), panel, self._metadata(), shares)
         scores = raw.mixed([self._scores(part) for part in components])
         return raw.with_calibration(fit_calibration(scores, calibrate.label, calibrate.weight))
+
+    def _recalibrated(self, model: RiskModel) -> RiskModel:
+        """The model with the kind of calibration that is best on held-out users."""
+        rows = self.data.calibrate
+        scores = model.mixed([self._scores(part) for part in model.components])
+        users = rows.frame.user_ids
+        return model.with_calibration(
+            choose_calibration(scores, rows.label, users, rows.weight, seed=self.config.seed)
+        )
 
     def _losses(self, model: RiskModel) -> NDArray[np.float64]:
         raw = model.mixed([self._scores(part) for part in model.components])

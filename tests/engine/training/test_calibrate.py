@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
 
 from engine.errors import DataError
-from engine.models.calibration import sigmoid
-from engine.training.calibrate import fit_calibration
+from engine.models.calibration import Calibration, calibration_from, sigmoid
+from engine.training.calibrate import choose_calibration, fit_calibration, fit_isotonic
 
 
 def _draw(scale: float, shift: float, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,3 +80,59 @@ def test_without_rows_the_sentence_says_what_to_do() -> None:
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(DataError, match="2 scores are not finite numbers"):
         fit_calibration(np.array([0.0, np.nan, np.inf]), np.array([0.0, 1.0, 1.0]))
+
+
+ROWS = st.lists(
+    st.tuples(st.floats(-30, 30), st.sampled_from([0.0, 1.0]), st.floats(0.01, 20)),
+    min_size=1,
+    max_size=80,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ROWS, st.lists(st.integers(-5000, 5000), min_size=2, max_size=20, unique=True))
+def test_an_isotonic_line_never_turns_nor_ties_users(
+    rows: list[tuple[float, float, float]], asked: list[int]
+) -> None:
+    raw, label, weight = (np.array(part) for part in zip(*rows, strict=True))
+    found = fit_isotonic(raw, label, weight)
+    scores = found.apply(np.sort(np.array(asked)) / 100)
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) > 0).all()
+
+
+def test_an_isotonic_line_follows_scikit_learns_steps() -> None:
+    """At the centre of every block the risk is that of scikit-learn's own regression."""
+    raw, label = _bent(20_000, seed=6)
+    found = fit_isotonic(raw, label)
+    oracle = IsotonicRegression(out_of_bounds="clip").fit(raw, label)
+    centres = np.array(found.knots)
+    ours, theirs = sigmoid(found.apply(centres)), oracle.predict(centres)
+    inner = slice(3, -3)  # the blocks at the ends hold few rows and are pulled to the base rate
+    np.testing.assert_allclose(ours[inner], theirs[inner], atol=0.02)
+
+
+def _bent(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores whose true log-odds bend: no scale and shift fits them."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(0, 2, n)
+    truth = np.where(raw > 0, 0.2 * raw, 2.0 * raw) - 0.5
+    return raw, (rng.random(n) < sigmoid(truth)).astype(float)
+
+
+def test_isotonic_is_taken_where_it_wins_held_out_and_nowhere_else() -> None:
+    bent, left = _bent(20_000, seed=7)
+    users = np.arange(20_000)
+    assert choose_calibration(bent, left, users).knots
+    assert not choose_calibration(bent[:3_000], left[:3_000], users[:3_000]).knots
+    straight, gone = _draw(0.7, -0.4, 20_000, seed=8)
+    assert not choose_calibration(straight, gone, users).knots
+
+
+def test_a_kept_model_reads_its_line_back() -> None:
+    raw, label = _bent(5_000, seed=9)
+    found = fit_isotonic(raw, label).moved(0.3)
+    again = calibration_from(json.loads(json.dumps(asdict(found))))
+    assert again == found
+    np.testing.assert_array_equal(again.apply(raw), found.apply(raw))
+    assert calibration_from({"scale": 0.8, "shift": 0.1}) == Calibration(0.8, 0.1)
