@@ -23,7 +23,7 @@ from engine.errors import DataError
 
 Floats = NDArray[np.float64]
 
-_LOG_PARAMETER_LIMIT = 12.0
+LOG_PARAMETER_LIMIT = 12.0
 """|log parameter| beyond this is a flat direction of the likelihood, not an estimate."""
 
 
@@ -82,6 +82,19 @@ def purchase_history(
         (end_day - first) / days_per_unit,
     )
     return names, history
+
+
+def distinct_histories(
+    history: PurchaseHistory,
+) -> tuple[PurchaseHistory, NDArray[np.int64], float]:
+    """The different histories, how many customers have each, and the unit: the longest is 1.
+
+    Days make many customers equal: the likelihood of 23,570 needs only a few thousand rows.
+    """
+    rows = np.column_stack([history.repeats, history.last, history.length])
+    unique, counts = np.unique(rows, axis=0, return_counts=True)
+    scale = float(unique[:, 2].max())
+    return PurchaseHistory(unique[:, 0], unique[:, 1] / scale, unique[:, 2] / scale), counts, scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +161,7 @@ def fit_bg_nbd(history: PurchaseHistory) -> BetaGeometric:
             why="BG/NBD learns who leaves from those who came back at least once",
             next_step="Take a longer observation",
         )
-    rows = np.column_stack([history.repeats, history.last, history.length])
-    # Days make many customers equal: the likelihood of 23,570 needs only a few thousand rows.
-    unique, counts = np.unique(rows, axis=0, return_counts=True)
-    scale = float(unique[:, 2].max())
-    compact = PurchaseHistory(unique[:, 0], unique[:, 1] / scale, unique[:, 2] / scale)
+    compact, counts, scale = distinct_histories(history)
 
     def loss(log_parameters: Floats) -> tuple[float, Floats]:
         parameters = np.exp(log_parameters)
@@ -160,7 +169,7 @@ def fit_bg_nbd(history: PurchaseHistory) -> BetaGeometric:
         total = counts.sum()
         return -float(counts @ value) / total, -(counts @ gradient) * parameters / total
 
-    bounds = [(-_LOG_PARAMETER_LIMIT, _LOG_PARAMETER_LIMIT)] * 4
+    bounds = [(-LOG_PARAMETER_LIMIT, LOG_PARAMETER_LIMIT)] * 4
     found = minimize(
         loss,
         x0=np.log([0.5, 0.1, 1.0, 2.0]),
