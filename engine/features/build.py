@@ -23,6 +23,7 @@ from engine.features.labels import eligible_sql, labels, parameters
 from engine.features.run import feature_chunks
 from engine.features.sequences import coded_sql, pull_activity
 from engine.features.snapshots import FeatureTable, Snapshots, key_of
+from engine.features.times import event_times
 from engine.timeline import ChurnRule
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build_labelled(
     *,
     columns: tuple[str, ...] | None = None,
     sequences: bool = True,
+    times: bool = False,
     snapshots: Snapshots | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[datetime, LabelledFrame]:
@@ -92,7 +94,9 @@ def build_labelled(
         user_ids, label = labels(connection, rule, cutoff)
         if not np.array_equal(user_ids, frame.user_ids):
             raise AssertionError("features and labels speak of different users")
-        frames[cutoff] = LabelledFrame(frame, label, np.ones(len(label), dtype=np.float32))
+        decided = event_times(connection, rule, cutoff, user_ids, label) if times else None
+        weight = np.ones(len(label), dtype=np.float32)
+        frames[cutoff] = LabelledFrame(frame, label, weight, decided)
         if progress is not None:
             progress("features", done / len(ordered))
     return frames

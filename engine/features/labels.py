@@ -117,6 +117,11 @@ def labelled_sql(rule: ChurnRule) -> str:
     )
 
 
+def decided_sql(rule: ChurnRule) -> str | None:
+    """A SELECT of user_id and event_at, the instant that decided; None: given labels have none."""
+    return None if rule.kind == "label" else _filled(f"{rule.kind}_decided", rule, _NOW)
+
+
 def away_sql(rule: ChurnRule) -> str | None:
     """A SELECT of the users who had left before the cutoff once; None: the rule cannot tell."""
     return None if rule.kind == "label" else _filled(f"{rule.kind}_away", rule, _THEN)
