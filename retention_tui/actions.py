@@ -112,6 +112,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
       aliases=("left_black_lenticular_bracket", "fullwidth_left_square_bracket")),
     A("compose.next", ("]", "right"), N_("next"), N_("Preview the next user"),
       aliases=("right_black_lenticular_bracket", "fullwidth_right_square_bracket"), footer=5),
+    A("models.watch", ("w", "ctrl+y"), N_("watch"),
+      N_("The model watched: drift, estimates, fairness"), footer=1),
     A("models.promote", ("P", "f9"), N_("promote"),
       N_("Put the newest challenger into service"), footer=2, danger=Danger.CONFIRM),
     A("models.rollback", ("B", "ctrl+k"), N_("roll back"),

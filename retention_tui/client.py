@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine.data.quality.report import QualityReport
 from engine.errors import RetentionError
+from engine.monitor.report import MonitorReport
 from engine.types import (
     DataSummary,
     Effect,
@@ -89,6 +90,7 @@ class EngineClient(Protocol):
     async def check_filter(self, text: str) -> None: ...
     async def user(self, user_id: str) -> UserDetail: ...
     async def models(self) -> tuple[ModelCard, ...]: ...
+    async def monitored(self) -> MonitorReport: ...
     async def quality(self) -> QualityReport: ...
     async def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]: ...
     async def write_quality(self, report: QualityReport, language: Language) -> Path: ...
@@ -198,6 +200,9 @@ class LocalEngineClient:
 
     async def models(self) -> tuple[ModelCard, ...]:
         return await self._read(lambda ws: ws.models.cards())
+
+    async def monitored(self) -> MonitorReport:
+        return await self._read(lambda ws: ws.monitor.look(fairness=True))
 
     async def quality(self) -> QualityReport:
         return await self._read(lambda ws: ws.data.check())

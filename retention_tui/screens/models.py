@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from engine.errors import RetentionError
+from engine.monitor.report import MonitorReport
 from engine.types import GateVerdict, Interval, Metrics, ModelCard
 from retention_tui.actions import bindings
 from retention_tui.i18n import N_, current_language, t
 from retention_tui.i18n.formats import day, duration, number, percent
+from retention_tui.modals.watched import WatchedDialog, watched_line
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.widgets.cells import clean, fit
 from retention_tui.widgets.charts import braille_lines
@@ -63,10 +67,12 @@ class ModelsScreen(DataScreen):
     def __init__(self) -> None:
         super().__init__()
         self.cards: tuple[ModelCard, ...] = ()
+        self._watched: MonitorReport | None = None
 
     def content(self) -> ComposeResult:
         with VerticalScroll(id="cards"):
             yield Static(id="champion")
+            yield Static(id="watched")
             yield Static(id="table")
             yield Static(id="challenger")
             with Horizontal(id="charts"):
@@ -93,6 +99,7 @@ class ModelsScreen(DataScreen):
             )
         put = self._put
         put("champion", self._head(shown, t("In service") if champion else t("Waits for you")))
+        put("watched", self._verdict_of_watching(champion))
         put("table", self._metrics(champion, challenger))
         put("challenger", self._challenger(challenger))
         put("curve", self._curve(challenger or shown))
@@ -101,7 +108,9 @@ class ModelsScreen(DataScreen):
         return None
 
     def _put(self, place: str, content: Content) -> None:
-        self.query_one(f"#{place}", Static).update(content)
+        widget = self.query_one(f"#{place}", Static)
+        widget.update(content)
+        widget.display = bool(content)
 
     def _head(self, card: ModelCard, title: str) -> Content:
         zone = self.workbench.timezone
@@ -220,6 +229,32 @@ class ModelsScreen(DataScreen):
                 )
             )
         return Content("\n").join(lines)
+
+    def _verdict_of_watching(self, champion: ModelCard | None) -> Content:
+        """One line once somebody looked; a model that left the service takes it away."""
+        found = self._watched
+        if champion is None or found is None or found.model_id != champion.model_id:
+            return Content("")
+        return Content.styled(watched_line(found), "$text-error" if found.alarming else "")
+
+    def action_watch(self) -> None:
+        if champion_of(self.cards) is None:
+            self.workbench.say(t("No model is in service"))
+            return
+        self.workbench.say(t("Looking at the model in service"))
+        self._watch()
+
+    @work(exclusive=True, group="watch")
+    async def _watch(self) -> None:
+        try:
+            found = await self.workbench.client.monitored()
+        except RetentionError as error:
+            self.workbench.report(error)
+            return
+        self._watched = found
+        if self._composed:
+            self._put("watched", self._verdict_of_watching(champion_of(self.cards)))
+            self.workbench.open(WatchedDialog(found))
 
     def action_promote(self) -> None:
         challenger = challenger_of(self.cards)

@@ -11,6 +11,7 @@ from engine.errors import StateError
 from engine.types import CutoffShift, Words
 from retention_tui.modals.confirm import Confirm
 from retention_tui.modals.export import ExportDialog
+from retention_tui.modals.watched import WatchedDialog
 from retention_tui.screens.models import ModelsScreen
 from retention_tui.screens.user import UserScreen
 
@@ -21,6 +22,31 @@ async def go(pilot, app, key: str) -> None:  # type: ignore[no-untyped-def]
     before = app.current_mode
     await pilot.press(key)
     await wait_for(pilot, lambda: app.current_mode != before and settled(app), f"goes by {key}")
+
+
+async def test_watching_says_its_verdict_and_opens_the_details(fake: FakeEngineClient) -> None:
+    app = workbench(fake, language="en")
+    async with running(app) as pilot:
+        await go(pilot, app, "4")
+        assert not fake.calls["monitored"], "nothing is computed before it is asked for"
+        await pilot.press("w")
+        await wait_for(pilot, lambda: isinstance(app.screen, WatchedDialog), "details open")
+        text = screen_text(app)
+        assert "drift: some  expected AUC 0.771  fairness: within limits" in text
+        assert "spend in 28 days [b]" in text
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ModelsScreen), "details close")
+        assert "drift: some" in screen_text(app)
+
+
+async def test_a_model_that_has_not_scored_cannot_be_watched(fake: FakeEngineClient) -> None:
+    fake.faults["monitored"] = StateError("not_scored", "It has not scored yet")
+    app = workbench(fake, language="en")
+    async with running(app) as pilot:
+        await go(pilot, app, "4")
+        await pilot.press("w")
+        await wait_for(pilot, lambda: "has not scored" in toasts(app), "says why")
+        assert isinstance(app.screen, ModelsScreen)
 
 
 async def test_champion_peers_and_challenger_side_by_side(fake: FakeEngineClient) -> None:

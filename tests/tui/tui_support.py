@@ -23,6 +23,14 @@ from engine.data.quality.report import (
     TableQuality,
 )
 from engine.errors import RetentionError, UsageError
+from engine.monitor.report import (
+    ColumnDrift,
+    Drift,
+    Estimate,
+    Expected,
+    Fairness,
+    MonitorReport,
+)
 from engine.types import (
     Band,
     Confusion,
@@ -271,6 +279,35 @@ QUALITY = QualityReport(
     features=(FeatureGroup("price", Words("价格顾虑", "Price"), 3, 5, ("payments:coupon",)),),
 )  # fmt: skip
 
+WATCHED = MonitorReport(
+    model_id="blend-20260904-9c",
+    scoring_run_id="s1",
+    cutoff=CUTOFF,
+    drift=Drift(
+        "some",
+        0.21,
+        0.14,
+        None,
+        (
+            ColumnDrift("days_since_activity", Words("距上次活跃天数", "days since last activity"),
+                        0.31, 0.12, 0.05, 0.02, 0.08, True, Words("", "")),
+            ColumnDrift("spend_28d", Words("28 天消费[b]", "spend in 28 days [b]"),
+                        0.02, 0.09, 0.01, 0.02, 0.05, False, Words("", "")),
+        ),
+        (CUTOFF - timedelta(days=40),),
+        Words("有一些漂移：2 列中有 1 列的变化超出过去各期。",
+              "Some drift: 1 of 2 columns shifted beyond what past months did."),
+    ),
+    estimate=Estimate(
+        (Expected("roc_auc", Interval(0.771, 0.743, 0.799)),),
+        (),
+        Words("假定：关系没有变。", "Assumed: the relation has not changed."),
+    ),
+    fairness=Fairness(True, 0.1, 200, (), Words("都在限值内", "Within limits")),
+    stress=None,
+    seconds=5.2,
+)  # fmt: skip
+
 TEMPLATES = tuple(
     TemplateInfo(name, "ab12cd34ef56", ("zh", "en"), kind, ("fading_use",), title, offer)  # type: ignore[arg-type]
     for name, kind, title, offer in (
@@ -330,6 +367,7 @@ class FakeEngineClient:
             "CNY",
         )
         self.report: QualityReport = QUALITY
+        self.watched: MonitorReport = WATCHED
         self.aside: tuple[str, ...] = (
             '{"event_id": "e1", "user_id": "u9", "note": "[red]赤[/]", "at": null}',
             '{"event_id": "e2", "user_id": "u10", "note": "line\\nbreak"}',
@@ -399,6 +437,10 @@ class FakeEngineClient:
     async def models(self) -> tuple[ModelCard, ...]:
         await self._asked("models")
         return self.cards
+
+    async def monitored(self) -> MonitorReport:
+        await self._asked("monitored")
+        return self.watched
 
     async def quality(self) -> QualityReport:
         await self._asked("quality")
