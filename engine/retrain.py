@@ -21,6 +21,8 @@ from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
+from engine.monitor.fairness import same_for_groups
+from engine.monitor.groups import Groups, read_groups
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
@@ -30,7 +32,7 @@ from engine.store.lease import lease
 from engine.store.memory import limit_memory
 from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule, CutoffPlan, plan_cutoffs
-from engine.types import Evaluation, GateVerdict, LabelCounts, ModelCard
+from engine.types import Evaluation, GateVerdict, LabelCounts, ModelCard, Words
 
 if TYPE_CHECKING:
     from engine.models.blend import RiskModel
@@ -57,6 +59,7 @@ class Rows:
     calibrate: LabelledFrame
     test: JudgedRows
     labels: LabelCounts
+    groups: Groups  # of all users at the newest test cutoff; no model sees them
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def collect_rows(
         }
         tested = {cutoff: _honest(frames[cutoff], honest[cutoff]) for cutoff in plan.test}
         test = judged_rows(connection, rule, tested, settings, log)
+        groups = read_groups(connection, plan.test[-1])
 
     def phase(cutoffs: Sequence[datetime], *, weighted: bool) -> LabelledFrame:
         return concatenate([_honest(frames[c], honest[c], weighted=weighted) for c in cutoffs])
@@ -123,6 +127,7 @@ def collect_rows(
         calibrate=phase([plan.calibrate], weighted=True),
         test=test,
         labels=_total([labels.counts for labels in honest.values()]),
+        groups=groups,
     )
 
 
@@ -247,6 +252,11 @@ def _judged(
     candidates = {"challenger": challenger.model, "champion": champion, **challenger.singles}
     asked = {name: served(one, rows.test) for name, one in candidates.items() if one is not None}
     said = {name: one for name, one in asked.items() if one is not None}
+    tested = rows.test.rows
+
+    def alike(risk: NDArray[np.float64]) -> tuple[bool, Words] | None:
+        return same_for_groups(risk, tested.frame, tested.label, rows.groups, settings)
+
     judge = partial(
         gate,
         rows.test.rows.label,
@@ -258,11 +268,15 @@ def _judged(
         incomparable=champion is not None and "champion" not in said,
         economics=rows.test.economics,
     )
-    verdict = judge(challenger=said["challenger"].risk, baseline=said[BASELINE].risk)
+    verdict = judge(
+        challenger=said["challenger"].risk,
+        baseline=said[BASELINE].risk,
+        groups=alike(said["challenger"].risk),
+    )
     if wished != "auto" or not verdict.baseline_wins:
         return challenger.model, verdict, said
     beaten = said | {f"{challenger.model.kind} (beaten)": said["challenger"]}
-    again = judge(challenger=said[BASELINE].risk, baseline=None)
+    again = judge(challenger=said[BASELINE].risk, baseline=None, groups=alike(said[BASELINE].risk))
     shipped = replace(
         again,
         statements=(*again.statements, baseline_shipped(challenger.model.kind)),

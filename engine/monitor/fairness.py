@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.metrics import top
-from engine.monitor.groups import SENSITIVE
+from engine.features.frame import FeatureFrame
+from engine.monitor.groups import SENSITIVE, Groups
 from engine.monitor.report import Fairness, Group, GroupFigure
+from engine.settings import Settings
 from engine.types import Interval, Words
 
 ROUNDS = 200
@@ -44,12 +46,19 @@ def at_capacity(risk: Floats, capacity: float) -> NDArray[np.bool_]:
 
 
 def measure_fairness(
-    now: FairnessRows, past: FairnessRows | None, *, limit: float, smallest_group: int, seed: int
+    now: FairnessRows | None,
+    past: FairnessRows | None,
+    *,
+    limit: float,
+    smallest_group: int,
+    seed: int,
 ) -> Fairness:
     """Contact and discount from `now`, true positives and calibration from `past`."""
     figures: dict[tuple[str, str], list[GroupFigure]] = {}
     users: dict[tuple[str, str], int] = {}
-    parts: list[tuple[FairnessRows, Sequence[tuple[str, Floats, Floats]]]] = [(now, _of_now(now))]
+    parts: list[tuple[FairnessRows, Sequence[tuple[str, Floats, Floats]]]] = []
+    if now is not None:
+        parts.append((now, _of_now(now)))
     if past is not None and past.label is not None:
         parts.append((past, _of_past(past, past.label)))
     for rows, sums in parts:
@@ -58,8 +67,6 @@ def measure_fairness(
         for attribute, values in rows.groups.items():
             for value in _largest(values, smallest_group):
                 own = values == value
-                if rows is not now and (attribute, value) not in users:
-                    continue
                 users.setdefault((attribute, value), int(own.sum()))
                 kept = figures.setdefault((attribute, value), [])
                 for name, above, below in sums:
@@ -79,6 +86,46 @@ def measure_fairness(
     )
     outside = [group for group in groups if not group.within_limit]
     return Fairness(not outside, limit, smallest_group, groups, _words(groups, outside, limit))
+
+
+def same_for_groups(
+    risk: Floats,
+    frame: FeatureFrame,
+    label: NDArray[np.floating],
+    groups: Groups,
+    settings: Settings,
+) -> tuple[bool, Words] | None:
+    """Whether `risk` (N,) finds the leavers of sensitive groups alike at capacity, and the words.
+
+    The list of each cutoff of `frame` is cut by itself. None: no group is large enough to say.
+    """
+    capacity, contacted = settings.risk.capacity, np.zeros(len(frame), dtype=bool)
+    for cutoff in np.unique(frame.cutoffs):
+        own = np.flatnonzero(frame.cutoffs == cutoff)
+        contacted[own] = top(risk[own], capacity)
+    known = groups.of(frame.user_ids, frame.segments)
+    found = measure_fairness(
+        None,
+        FairnessRows(
+            frame.user_ids,
+            {name: known[name] for name in SENSITIVE},
+            contacted,
+            risk,
+            label=np.asarray(label, np.float64),
+        ),
+        limit=settings.monitor.most_group_gap,
+        smallest_group=settings.monitor.smallest_group,
+        seed=settings.training.seed,
+    )
+    return (found.within_limit, found.words) if _judged(found.groups) else None
+
+
+def _judged(groups: Sequence[Group]) -> list[Group]:
+    return [
+        group
+        for group in groups
+        if group.sensitive and any(one.figure == "true_positive_rate" for one in group.figures)
+    ]
 
 
 def beyond(figure: GroupFigure, limit: float) -> bool:
@@ -149,11 +196,7 @@ def _largest(values: NDArray[np.object_], smallest_group: int) -> list[str]:
 
 
 def _words(groups: Sequence[Group], outside: Sequence[Group], limit: float) -> Words:
-    judged = [
-        group
-        for group in groups
-        if group.sensitive and any(one.figure == "true_positive_rate" for one in group.figures)
-    ]
+    judged = _judged(groups)
     if not judged:
         return Words(
             "没有足够大的敏感属性分组，公平性无法判断。",

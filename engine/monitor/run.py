@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from engine.models.blend import RiskModel
 
-ESTIMATED_ROWS = 50_000
-"""Of the present run: the estimate's own noise is then below a thousandth."""
+SAMPLED_USERS = 50_000
+"""Of the present run, for estimates and groups: their noise is then far below that of labels."""
 Floats = NDArray[np.float64]
 
 
@@ -205,10 +205,14 @@ def _estimate(
         if cutoff in rows
         for one in check(cutoff, rows[cutoff].label, risks[cutoff], capacity)
     ]
-    risk = watched.run.risk
-    if len(risk) > ESTIMATED_ROWS:
-        risk = np.random.default_rng(seed).choice(risk, ESTIMATED_ROWS, replace=False)
+    risk = watched.run.risk[_some(len(watched.run.risk), seed)]
     return estimate(risk, capacity, checked, seed=seed)
+
+
+def _some(rows: int, seed: int) -> NDArray[np.int64]:
+    if rows <= SAMPLED_USERS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, SAMPLED_USERS, replace=False))
 
 
 def _fairness(
@@ -216,12 +220,13 @@ def _fairness(
 ) -> Fairness:
     run, settings = watched.run, watched.settings
     known, capacity = read_groups(watched.connection, run.cutoff), settings.risk.capacity
+    contacted, some = at_capacity(run.risk, capacity), _some(len(run.risk), settings.training.seed)
     now = FairnessRows(
-        run.user_ids,
-        known.of(run.user_ids, run.segments),
-        at_capacity(run.risk, capacity),
-        run.risk,
-        discount=_discounts(watched.places, run.user_ids),
+        run.user_ids[some],
+        known.of(run.user_ids[some], run.segments[some]),
+        contacted[some],
+        run.risk[some],
+        discount=_discounts(watched.places, run.user_ids[some]),
     )
     unseen = [cutoff for cutoff in watched.cutoffs.unseen if cutoff in rows]
     past = None
