@@ -20,6 +20,8 @@ from scipy.special import expit, gammaln, hyp2f1
 from engine.errors import DataError
 from engine.models.btyd import LOG_PARAMETER_LIMIT, Floats, PurchaseHistory, distinct_histories
 
+_FRACTION_TERMS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class ParetoNbd:
@@ -69,7 +71,7 @@ class ParetoNbd:
 
         def tail(since: Floats) -> Floats:
             z = (front - back) / (front + since)
-            series = np.log(hyp2f1(1, total + 1 - second, total + 1, z))
+            series = np.log(_gauss(total + 1 - second, total + 1, z))
             near = (1 - second) * (np.log(back + since) - np.log(front + since))
             return np.asarray(near + series - total * np.log(front + since))
 
@@ -77,6 +79,25 @@ class ParetoNbd:
         with np.errstate(divide="ignore"):  # who bought on the last day had no time to leave
             inside = np.log(-np.expm1(np.minimum(until_end - until_last, 0.0)))
         return np.asarray(np.log(self.s / total) + until_last + inside)
+
+
+def _gauss(b: Floats, c: Floats, z: Floats) -> Floats:
+    """2F1(1, b; c; z) for 0 < b < c and 0 <= z < 1, (N,).
+
+    SciPy answers NaN for large parameters near z = 1, where an optimiser passes by; there the
+    continued fraction of Gauss converges fast.
+    """
+    series = np.asarray(hyp2f1(1, b, c, z))
+    lost = np.isnan(series)
+    if lost.any():
+        b, c, z = (np.broadcast_to(value, series.shape)[lost] for value in (b, c, z))
+        tail = np.zeros(len(z))
+        for k in range(_FRACTION_TERMS, 0, -1):
+            odd = (b + k) * (c + k - 1) / ((c + 2 * k - 1) * (c + 2 * k)) * z
+            even = k * (c - b + k - 1) / ((c + 2 * k - 2) * (c + 2 * k - 1)) * z
+            tail = even / (1 - odd / (1 - tail))
+        series[lost] = 1 / (1 - b / c * z / (1 - tail))
+    return series
 
 
 def fit_pareto_nbd(history: PurchaseHistory) -> ParetoNbd:

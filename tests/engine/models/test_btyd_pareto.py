@@ -12,7 +12,7 @@ from scipy.integrate import quad
 
 from engine.errors import DataError
 from engine.models.btyd import PurchaseHistory, purchase_history
-from engine.models.btyd_pareto import ParetoNbd, fit_pareto_nbd
+from engine.models.btyd_pareto import ParetoNbd, _gauss, fit_pareto_nbd
 
 TRUTH = ParetoNbd(r=0.8, alpha=6.0, s=0.7, beta=9.0)
 
@@ -126,6 +126,14 @@ def test_a_thousand_purchases_and_a_purchase_on_the_last_day_are_no_trouble() ->
         assert ((risk >= 0) & (risk <= 1)).all()
         assert risk[0] > risk[2]
     assert model.probability_alive(busy)[[0, 3]] == pytest.approx([1, 1])
+
+
+def test_where_scipy_has_no_answer_the_continued_fraction_has() -> None:
+    """Values of mpmath.hyp2f1(1, b, c, z)."""
+    b, c = np.array([245.0, 100.0, 0.5, 80.6]), np.array([163_001.0, 501.0, 61.0, 82.1])
+    z = np.array([0.999, 0.99999, 0.999, 0.9])
+    expected = [1.00150382249429, 1.24999686717587, 1.00839474273722, 8.68559275683963]
+    np.testing.assert_allclose(_gauss(b, c, z), expected, rtol=1e-12)
 
 
 def test_nobody_came_back() -> None:
