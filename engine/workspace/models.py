@@ -118,5 +118,8 @@ class Models:
                 language=self._settings.workspace.language,
                 made_at=self._clock(),
                 verdict=champion.verdict,
+                by_cutoff=again.evaluation.by_cutoff,
+                calibration=again.evaluation.calibration,
+                learning=champion.learning,
             )
         return again.evaluation

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine.errors import DataError
 from engine.evaluation.gate import GateLimits, chance_calibration_error, gate
+from engine.evaluation.profit import Economics
 from engine.types import LabelCounts
 
 
@@ -89,6 +92,7 @@ def test_a_model_with_wrong_probabilities_does_not_win(world: dict[str, np.ndarr
 def test_a_better_baseline_is_to_be_shipped(world: dict[str, np.ndarray]) -> None:
     verdict = judge(world, "noisy", "noisy", "truth", limits=GateLimits(ece=1.0))
     assert not verdict.wins
+    assert verdict.baseline_wins
     assert verdict.statements[-1].en.startswith(
         "The baseline HistGradientBoosting is better (log loss difference"
     )
@@ -116,6 +120,34 @@ def test_small_samples_are_not_blamed_for_noise(world: dict[str, np.ndarray]) ->
     few = chance_calibration_error(world["truth"][:200], seed=1)
     many = chance_calibration_error(world["truth"], seed=1)
     assert few > 0.05 > many > 0
+
+
+def test_profit_at_capacity_must_not_be_provably_lower(world: dict[str, np.ndarray]) -> None:
+    """Two models of nearly the same log loss; one puts the valuable leavers last."""
+    rng = np.random.default_rng(2)
+    economics = Economics(
+        rng.lognormal(4, 1, 3000),
+        np.tile(np.array(["2026-01-04", "2026-01-18"], "datetime64[s]"), 1500),
+        capacity=0.1,
+        save_rate=0.2,
+        contact_cost=0.02,
+    )
+    valuable = economics.value > np.quantile(economics.value, 0.8)
+    blunted = np.where(valuable, 0.02 * world["truth"], world["truth"])
+    both = world | {"blunted": blunted}
+    wide = GateLimits(log_loss_margin=9.0, ece=1.0)
+    worse = judge(both, "blunted", "truth", economics=economics, limits=wide)
+    assert not worse.wins
+    assert worse.profit_difference is not None
+    assert worse.profit_difference.high < 0
+    assert worse.statements[2].en.startswith("Profit at capacity below the champion's")
+    assert worse.statements[2].zh.startswith("触达容量下每位用户的预期收益低于现任")
+    better = judge(both, "truth", "blunted", economics=economics, limits=wide)
+    assert better.wins
+    assert "not below it" in better.statements[2].en
+    worthless = replace(economics, value=np.zeros(3000))
+    without = judge(both, "truth", "blunted", economics=worthless, limits=wide)
+    assert without.profit_difference is None
 
 
 def test_one_class_is_refused(world: dict[str, np.ndarray]) -> None:

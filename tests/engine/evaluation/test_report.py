@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.calibrated import CalibrationCheck
 from engine.errors import DataError, StorageError
-from engine.evaluation.curves import curves
+from engine.evaluation.curves import curves, reliability
 from engine.evaluation.metrics import metrics
 from engine.evaluation.report import write_report
 from engine.types import GateVerdict, Metrics, Words
@@ -72,7 +74,7 @@ def page(tmp_path: Path, language: str, name: str = "blend", **more: object) -> 
     ("language", "title", "code"),
     [("zh", "模型评估报告", "zh-CN"), ("en", "Model evaluation", "en")],
 )
-def test_it_shows_the_metrics_and_three_charts(
+def test_it_shows_the_metrics_and_four_charts(
     tmp_path: Path, language: str, title: str, code: str
 ) -> None:
     html = page(tmp_path, language)
@@ -85,8 +87,25 @@ def test_it_shows_the_metrics_and_three_charts(
         assert f"{value:.4f}" in text
     assert f"{ours.confusion.true_negative:,}" in text
     assert "2026-01-05" in text
-    assert reader.tags.count("figure") == 3
+    assert reader.tags.count("figure") == 4
     assert html.count("<circle") == 20
+
+
+def test_cutoffs_calibration_and_losses_have_their_place(tmp_path: Path) -> None:
+    ours, label, risk = judged("blend", 0)
+    later = replace(ours, cutoffs=(datetime(2026, 1, 19),), log_loss=0.9, profit=3.25)
+    check = CalibrationCheck("linear", reliability(label, risk**2), reliability(label, risk))
+    learning = [{"train_loss": 0.6, "valid_loss": 0.65}, {"train_loss": 0.5, "valid_loss": 0.55}]
+    html = page(
+        tmp_path, "en", by_cutoff=(ours, later), calibration=check, learning=tuple(learning)
+    )
+    reader = Reader(html)
+    text = " ".join(reader.words)
+    assert reader.tags.count("figure") == 5
+    for shown in ("2026-01-19", "Mean", "Worst", "0.9000", "3.2500", "before calibration"):
+        assert shown in text
+    assert f"{check.before.error:.4f}" in text
+    assert "0.650" in text  # the mark at the top of the losses' axis
 
 
 def test_it_asks_nothing_of_the_outside(tmp_path: Path) -> None:
@@ -113,7 +132,7 @@ def test_what_is_not_defined_is_a_dash(tmp_path: Path) -> None:
     write_report(tmp_path / "r.html", [one_class], {}, language="en", made_at=MADE)
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "nan" not in html
-    assert html.count("<td>—</td>") == 5
+    assert html.count("<td>—</td>") == 6
     assert "<figure" not in html
 
 
