@@ -19,13 +19,14 @@ from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration, log_loss
 from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.config import NetConfig
+from engine.models.nets.config import NETS, NetConfig
 from engine.models.panel import Panel, draw_panel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import choose_calibration, fit_calibration
-from engine.training.fit import FitConfig, fit_net, use_threads
-from engine.training.progress import Progress, ShouldStop, never, stop_if_asked, unheard
-from engine.training.rows import TrainingData, check_rows, join
+from engine.training.fit import FitConfig, use_threads
+from engine.training.progress import Progress, ShouldStop, never, unheard
+from engine.training.rows import TrainingData, check_rows
+from engine.training.single_fits import FitSettings, SingleFit, SingleFits
 
 __all__ = [
     "MODEL_CHOICES",
@@ -37,10 +38,7 @@ __all__ = [
     "train_challenger",
 ]
 
-MODEL_CHOICES = ("auto", "blend", "churn_net", "hist_gradient_boosting", "logistic")
-
-LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
-"""Tried on the validation rows; scikit-learn's C."""
+MODEL_CHOICES = ("auto", "blend", *NETS, "hist_gradient_boosting", "logistic")
 
 NET_SHARES = (0.25, 0.5, 0.75)
 """Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
@@ -88,9 +86,10 @@ def train_challenger(
     """Fit, calibrate and choose.
 
     Logistic regression and gradient boosting are always trained (they are the baseline of the
-    gate); the net unless `config.model` names one of those two. `auto` takes the blend, or a
-    single model when its log loss on the calibration rows is lower by more than one standard
-    error of the paired difference. The test rows are not read.
+    gate); a net unless `config.model` names one of those two: the one that it names, else
+    `churn_net`. `auto` takes the blend, or a single model when its log loss on the calibration
+    rows is lower by more than one standard error of the paired difference. The test rows are not
+    read.
 
     Raises `DataError` when the rows cannot train a model, `UsageError` for an unknown model,
     `Cancelled` when `should_stop` says so.
@@ -132,26 +131,41 @@ class _Run:
         self.should_stop = should_stop
         self.clock = clock
         self.started = started
-        self.recent = join(data.train, data.validate) if len(data.validate) else data.train
+        self.recent = self.panel_rows = data.train
         self.learning: tuple[Mapping[str, float], ...] = ()
-        self.scored: dict[str, NDArray[np.float64]] = {}
+        self.scored: dict[int, NDArray[np.float64]] = {}  # id of a component -> its log-odds
+        self.panel_pooled: dict[int, NDArray[np.float32]] = {}
 
     def challenger(self) -> Challenger:
         """All steps in order."""
-        fitted: dict[str, SingleModel] = {}
-        fits = self._fits()
-        shares = _shares([name for name, _ in fits])
-        for name, fit in fits:
-            stop_if_asked(self.should_stop)
+        names = self._names()
+        shares = _shares(names)
+        fits = SingleFits(
+            self.data,
+            FitSettings(
+                self.config.seed,
+                self.config.threads,
+                self.config.refit,
+                self.config.net,
+                self.config.fit,
+                self.config.trees,
+            ),
+            progress=self.progress,
+            should_stop=self.should_stop,
+        )
+        fitted: dict[str, SingleFit] = {}
+        for name in names:
             self.progress(name, shares[name][0], {})
-            fitted[name] = fit(*shares[name])
-        self.progress("calibrate", shares[fits[-1][0]][1], {})
-        panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
-        net = fitted.get(ChurnNet.kind)
-        if isinstance(net, ChurnNet):
-            panel = replace(panel, pooled=net.encode(panel_rows.frame)[1])
-        singles = {name: self._calibrated(name, (model,), panel) for name, model in fitted.items()}
-        blend = self._blend(fitted, panel) if net is not None else None
+            fitted[name] = fits.fit(name, *shares[name], out_of_time=self._out_of_time)
+        self.recent = fits.recent
+        self.progress("calibrate", shares[names[-1]][1], {})
+        self.panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
+        singles = {
+            name: self._calibrated(name, fit.components, panel) for name, fit in fitted.items()
+        }
+        nets = [name for name in names if name in NETS]
+        blend = self._blend(fitted, nets[0], panel) if nets else None
+        self.learning = fitted[nets[0]].learning if nets else ()
         candidates = dict(singles) | ({BLEND: blend} if blend else {})
         losses = {name: self._losses(model) for name, model in candidates.items()}
         self.progress("calibrate", 1.0, {})
@@ -171,70 +185,25 @@ class _Run:
             self.clock() - self.started,
         )
 
-    def _fits(self) -> list[tuple[str, Callable[[float, float], SingleModel]]]:
-        fits: list[tuple[str, Callable[[float, float], SingleModel]]] = [
-            (LogisticModel.kind, self._logistic),
-            (TreeModel.kind, self._trees),
-        ]
-        if self.config.model not in (LogisticModel.kind, TreeModel.kind):
-            fits.append((ChurnNet.kind, self._net))
-        return fits
+    def _names(self) -> list[str]:
+        """The single models of this run, in the order in which they are fitted."""
+        plain = [LogisticModel.kind, TreeModel.kind]
+        if self.config.model in plain:
+            return plain
+        return [*plain, self.config.model if self.config.model in NETS else ChurnNet.kind]
 
-    def _logistic(self, start: float, stop: float) -> LogisticModel:
-        validate = self.data.validate if len(self.data.validate) else self.data.train
-        losses = {}
-        models = {}
-        for strength in LOGISTIC_STRENGTHS:
-            stop_if_asked(self.should_stop)
-            models[strength] = LogisticModel.fit(self.data.train, strength=strength)
-            scores = models[strength].log_odds(validate.frame)
-            losses[strength] = float(validate.weight @ log_loss(scores, validate.label))
-        best = min(losses, key=lambda strength: losses[strength])
-        return LogisticModel.fit(self.recent, strength=best) if self.config.refit else models[best]
+    def _out_of_time(self) -> bool:
+        return self.clock() - self.started >= FIRST_FIT_SHARE * self.config.budget_s
 
-    def _trees(self, start: float, stop: float) -> TreeModel:
-        settings = {"seed": self.config.seed, "threads": self.config.threads}
-        trees = self.config.trees
-        first = TreeModel.fit(self.data.train, self.data.validate, trees, **settings)
-        if not self.config.refit:
-            return first
-        stop_if_asked(self.should_stop)
-        kept = max(1, first.ensemble.trees)
-        return TreeModel.fit(self.recent, None, replace(trees, max_trees=kept), **settings)
-
-    def _net(self, start: float, stop: float) -> ChurnNet:
-        deadline = self.started + FIRST_FIT_SHARE * self.config.budget_s
-        twice = self.config.refit and len(self.data.validate) > 0
-        middle = start + 0.6 * (stop - start) if twice else stop
-        first = fit_net(
-            self.data.train,
-            self.data.validate,
-            self.config.net,
-            self.config.fit,
-            seed=self.config.seed,
-            progress=_part(self.progress, start, middle),
-            should_stop=self.should_stop,
-            out_of_time=lambda: self.clock() >= deadline,
-        )
-        self.learning = first.learning
-        if not twice:
-            return first.model
-        return fit_net(
-            self.recent,
-            None,
-            self.config.net,
-            self.config.fit,
-            seed=self.config.seed,
-            epochs=first.epochs,
-            progress=_part(self.progress, middle, stop),
-            should_stop=self.should_stop,
-        ).model
-
-    def _blend(self, fitted: Mapping[str, SingleModel], panel: Panel) -> RiskModel:
-        net, trees = fitted[ChurnNet.kind], fitted[TreeModel.kind]
+    def _blend(self, fitted: Mapping[str, SingleFit], net: str, panel: Panel) -> RiskModel:
+        nets, trees = fitted[net], fitted[TreeModel.kind]
         rows = self.data.calibrate
-        share = net_share(self._scores(net), self._scores(trees), rows.label, rows.weight)
-        return self._calibrated(BLEND, (net, trees), panel, (share, 1 - share))
+        share = net_share(
+            nets.log_odds(self._scores), trees.log_odds(self._scores), rows.label, rows.weight
+        )
+        own = [share / len(nets.components)] * len(nets.components)
+        components = (*nets.components, *trees.components)
+        return self._calibrated(BLEND, components, panel, (*own, 1 - share))
 
     def _calibrated(
         self,
@@ -244,8 +213,9 @@ class _Run:
         shares: tuple[float, ...] = (),
     ) -> RiskModel:
         calibrate = self.data.calibrate
-        if not any(isinstance(part, ChurnNet) for part in components):
-            panel = replace(panel, pooled=panel.pooled[:, :0])
+        pooled = [self._pooled(part) for part in components if isinstance(part, ChurnNet)]
+        if pooled:
+            panel = replace(panel, pooled=np.concatenate(pooled, axis=1))
         raw = RiskModel(kind, components, Calibration(), panel, self._metadata(), shares)
         scores = raw.mixed([self._scores(part) for part in components])
         return raw.with_calibration(fit_calibration(scores, calibrate.label, calibrate.weight))
@@ -265,9 +235,15 @@ class _Run:
 
     def _scores(self, model: SingleModel) -> NDArray[np.float64]:
         """The model's log-odds on the calibration rows; many mixtures read them, one computes."""
-        if model.kind not in self.scored:
-            self.scored[model.kind] = model.log_odds(self.data.calibrate.frame)
-        return self.scored[model.kind]
+        if id(model) not in self.scored:
+            self.scored[id(model)] = model.log_odds(self.data.calibrate.frame)
+        return self.scored[id(model)]
+
+    def _pooled(self, net: ChurnNet) -> NDArray[np.float32]:
+        """The net's vectors of the panel's users."""
+        if id(net) not in self.panel_pooled:
+            self.panel_pooled[id(net)] = net.encode(self.panel_rows.frame)[1]
+        return self.panel_pooled[id(net)]
 
     def _mean(self, losses: NDArray[np.float64]) -> float:
         return float(np.average(losses, weights=self.data.calibrate.weight))
@@ -293,20 +269,13 @@ class _Run:
 
 def _shares(names: list[str]) -> dict[str, tuple[float, float]]:
     """Start and end of every fit as a share of the whole run: the net takes most of the time."""
-    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2, ChurnNet.kind: 1.7}
-    ends = np.cumsum([weight[name] for name in names])
+    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2}
+    ends = np.cumsum([weight.get(name, 1.7) for name in names])
     ends = 0.97 * ends / ends[-1]
     return {
         name: (float(stop - width), float(stop))
         for name, stop, width in zip(names, ends, np.diff(ends, prepend=0.0), strict=True)
     }
-
-
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    def report(stage: str, done: float, detail: Mapping[str, object]) -> None:
-        progress(stage, start + (stop - start) * done, detail)
-
-    return report
 
 
 def choose(

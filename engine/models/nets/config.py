@@ -49,22 +49,27 @@ class NetConfig:
         return cls(**{**config, "bins": tuple(config.get("bins", ()))})
 
 
-NETS: Mapping[str, NetConfig] = {
-    "churn_net": NetConfig(),
-    "mlp": NetConfig(pool="none"),
-    "gru": NetConfig(pool="gru"),
-    "lstm": NetConfig(pool="lstm"),
-    "cnn": NetConfig(pool="conv"),
-    "attention": NetConfig(pool="attention"),
-    "tabm": NetConfig(pool="none", members=8),
-    "hazard": NetConfig(bins=HORIZONS_DAYS),
+NETS: Mapping[str, Mapping[str, Any]] = {
+    "churn_net": {},
+    "mlp": {"pool": "none"},
+    "gru": {"pool": "gru"},
+    "lstm": {"pool": "lstm"},
+    "cnn": {"pool": "conv"},
+    "attention": {"pool": "attention"},
+    "tabm": {"pool": "none", "members": 8},
+    "hazard": {"bins": HORIZONS_DAYS},
 }
-"""Name of a model -> what it differs in; `churn_net` is the one in the blend."""
+"""Name of a model -> what makes it differ; `churn_net` is the net as it is configured."""
+
+SEQUENCE_MODELS = frozenset(
+    {"auto", "blend"} | {name for name, own in NETS.items() if own.get("pool") != "none"}
+)
+"""Choices of a model that look at the order of events."""
+
+TIMED_MODELS = frozenset(name for name, own in NETS.items() if own.get("bins"))
+"""Choices of a model that learn from the day that decided a label."""
 
 
-def reads_sequences(model: str) -> bool:
-    """Whether the model of this name looks at the order of events: every net but those without
-    a pool, and the blend."""
-    if model in NETS:
-        return NETS[model].pool != "none"
-    return model in ("auto", "blend")
+def net_named(name: str, base: NetConfig) -> NetConfig:
+    """The net of that name, in everything else like `base`."""
+    return replace(base, **NETS[name])

@@ -105,8 +105,8 @@ def test_a_named_model_is_the_one_and_the_net_is_spared(planted: Rows, name: str
 
 
 def test_unknown_model_lists_the_known() -> None:
-    with pytest.raises(UsageError, match=r"'lstm' is not a model\. The models are auto, blend"):
-        train_challenger(None, TrainingConfig(model="lstm"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"'oracle' is not a model\. The models are auto, blend"):
+        train_challenger(None, TrainingConfig(model="oracle"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("label", "word"), [(0.0, "stayed"), (1.0, "churned")])

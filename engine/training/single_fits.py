@@ -1,0 +1,165 @@
+"""How each kind of single model is fitted: once to find its settings, again on the newest rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import SingleModel
+from engine.models.calibration import log_loss
+from engine.models.logistic import LogisticModel
+from engine.models.nets.config import NetConfig, net_named
+from engine.models.trees import TreeConfig, TreeModel
+from engine.training.fit import FitConfig, NetFit, fit_net
+from engine.training.progress import Progress, ShouldStop, stop_if_asked
+from engine.training.rows import TrainingData, join
+
+LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
+"""Tried on the validation rows; scikit-learn's C."""
+
+FIRST_PART = 0.6
+"""Of the progress of a net that is fitted twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """What the fits of one run have in common."""
+
+    seed: int
+    threads: int
+    refit: bool
+    net: NetConfig
+    fit: FitConfig
+    trees: TreeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SingleFit:
+    """A fitted model: its components weigh the same."""
+
+    components: tuple[SingleModel, ...]  # several: nets of several seeds
+    valid_log_odds: NDArray[np.float64]  # (V,) of the validation rows, before they taught
+    learning: tuple[Mapping[str, float], ...] = ()  # of a net: epoch, train_loss, valid_loss
+
+    def log_odds(self, scores: Callable[[SingleModel], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The mean of what `scores` says of each component."""
+        return np.asarray(np.mean([scores(part) for part in self.components], axis=0))
+
+
+class SingleFits:
+    """Fits single models by name on the same rows."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        settings: FitSettings,
+        *,
+        progress: Progress,
+        should_stop: ShouldStop,
+    ) -> None:
+        self.data = data
+        self.settings = settings
+        self.progress = progress
+        self.should_stop = should_stop
+        self.recent = join(data.train, data.validate) if len(data.validate) else data.train
+
+    def fit(
+        self, name: str, start: float, stop: float, *, out_of_time: Callable[[], bool]
+    ) -> SingleFit:
+        """The model `name`; progress runs from `start` to `stop`.
+
+        `out_of_time`, asked after every epoch of a net's first fit, ends that fit early.
+        """
+        stop_if_asked(self.should_stop)
+        if name == LogisticModel.kind:
+            return self._logistic()
+        if name == TreeModel.kind:
+            return self._trees()
+        return self._net(net_named(name, self.settings.net), start, stop, out_of_time)
+
+    def _logistic(self) -> SingleFit:
+        validate = self.data.validate if len(self.data.validate) else self.data.train
+        tried: dict[float, tuple[LogisticModel, NDArray[np.float64]]] = {}
+        for strength in LOGISTIC_STRENGTHS:
+            stop_if_asked(self.should_stop)
+            model = LogisticModel.fit(self.data.train, strength=strength)
+            tried[strength] = model, model.log_odds(validate.frame)
+
+        def loss(strength: float) -> float:
+            return float(validate.weight @ log_loss(tried[strength][1], validate.label))
+
+        best = min(tried, key=loss)
+        first, scores = tried[best]
+        kept = LogisticModel.fit(self.recent, strength=best) if self.settings.refit else first
+        return SingleFit((kept,), scores[: len(self.data.validate)])
+
+    def _trees(self) -> SingleFit:
+        settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
+        trees = self.settings.trees
+        first = TreeModel.fit(self.data.train, self.data.validate, trees, **settings)
+        scores = first.log_odds(self.data.validate.frame)
+        if not self.settings.refit:
+            return SingleFit((first,), scores)
+        stop_if_asked(self.should_stop)
+        kept = replace(trees, max_trees=max(1, first.ensemble.trees))
+        return SingleFit((TreeModel.fit(self.recent, None, kept, **settings),), scores)
+
+    def _net(
+        self, net: NetConfig, start: float, stop: float, out_of_time: Callable[[], bool]
+    ) -> SingleFit:
+        seeds = range(self.settings.seed, self.settings.seed + self.settings.fit.seeds)
+        width = (stop - start) / len(seeds)
+        kept: list[NetFit] = []
+        scores: list[NDArray[np.float64]] = []
+        learning: tuple[Mapping[str, float], ...] = ()
+        for place, seed in enumerate(seeds):
+            begin = start + place * width
+            first, last = self._net_of(net, seed, begin, begin + width, out_of_time)
+            scores.append(first)
+            kept.append(last)
+            learning = learning or last.learning
+        return SingleFit(tuple(fit.model for fit in kept), np.mean(scores, axis=0), learning)
+
+    def _net_of(
+        self, net: NetConfig, seed: int, start: float, stop: float, out_of_time: Callable[[], bool]
+    ) -> tuple[NDArray[np.float64], NetFit]:
+        """What the first fit says of the validation rows; the net to keep, with how it learned."""
+        twice = self.settings.refit and len(self.data.validate) > 0
+        middle = start + FIRST_PART * (stop - start) if twice else stop
+        first = fit_net(
+            self.data.train,
+            self.data.validate,
+            net,
+            self.settings.fit,
+            seed=seed,
+            progress=part(self.progress, start, middle),
+            should_stop=self.should_stop,
+            out_of_time=out_of_time,
+        )
+        scores = first.model.log_odds(self.data.validate.frame)
+        if not twice:
+            return scores, first
+        again = fit_net(
+            self.recent,
+            None,
+            net,
+            self.settings.fit,
+            seed=seed,
+            epochs=first.epochs,
+            progress=part(self.progress, middle, stop),
+            should_stop=self.should_stop,
+        )
+        return scores, replace(again, learning=first.learning)
+
+
+def part(progress: Progress, start: float, stop: float) -> Progress:
+    """Progress of a step, scaled into its part of the whole."""
+
+    def report(stage: str, done: float, detail: Mapping[str, object]) -> None:
+        progress(stage, start + (stop - start) * done, detail)
+
+    return report
