@@ -42,6 +42,7 @@ class Options:
     json: bool
     out: Path | None
     cases: tuple[str, ...]
+    resume: bool = False
 
 
 def options(
@@ -53,29 +54,53 @@ def options(
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--out", type=Path, help=f"write {name}.json and {name}.md to this folder")
     parser.add_argument("--case", action="append", choices=cases, help="only this case; repeatable")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="take the cases that --out has whole already, and measure the others",
+    )
     given = parser.parse_args(arguments)
-    return Options(given.quick, given.json, given.out, tuple(given.case or cases))
+    if given.resume and given.out is None:
+        parser.error("--resume needs --out, where the finished cases are")
+    return Options(given.quick, given.json, given.out, tuple(given.case or cases), given.resume)
 
 
 def run(
     name: str,
     asked: Options,
     measures: Mapping[str, Callable[[bool], list[Row]]],
+    *,
+    summary: Callable[[Sequence[Row]], list[Row]] = lambda _: [],
 ) -> int:
     """Measure the cases that were asked for, print, write; returns the exit status.
 
-    A case that lacks its data is said on stderr, and the others go on; the status is then 1.
+    A case that lacks its data is said on stderr, and the others go on; the status is then 1. With
+    `--out` each case is written as soon as it is whole, so that a run that was cut off can be
+    resumed. `summary` makes further rows from those of all cases.
     """
     started = time.perf_counter()
     rows: list[Row] = []
     status = 0
     for case in asked.cases:
+        kept = asked.out / "cases" / f"{name}-{case}.json" if asked.out else None
+        found = _finished(kept, quick=asked.quick) if asked.resume and kept else None
+        if found is not None:
+            rows += found
+            continue
         say(f"{name}: {case} …")
+        begun = time.perf_counter()
         try:
-            rows += measures[case](asked.quick)
+            measured = measures[case](asked.quick)
         except RetentionError as error:
             say(f"{name}: {case}: {error.sentence}")
             status = error.exit_code
+            continue
+        rows += measured
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            whole = as_json(measured, seconds=time.perf_counter() - begun) | {"quick": asked.quick}
+            write_whole(kept, json.dumps(whole, indent=1) + "\n")
+    rows += summary(rows)
     report = as_json(rows, seconds=time.perf_counter() - started)
     if asked.out is not None:
         asked.out.mkdir(parents=True, exist_ok=True)
@@ -83,6 +108,21 @@ def run(
         write_whole(asked.out / f"{name}.md", as_markdown(rows))
     print(json.dumps(report) if asked.json else as_table(rows))
     return status
+
+
+def _finished(path: Path, *, quick: bool) -> list[Row] | None:
+    """The rows of a case that an earlier run measured whole; None: there are none of that kind."""
+    if not path.exists():
+        return None
+    report = json.loads(path.read_text("utf-8"))
+    if report["quick"] != quick:
+        return None
+    say(f"{path.stem}: measured before, at commit {report['commit']}")
+    rows: list[Row] = []
+    for row in report["rows"]:
+        interval = {peer: Interval(**ends) for peer, ends in row.pop("interval").items()}
+        rows.append(Row(**row, interval=interval))
+    return rows
 
 
 def say(text: str) -> None:

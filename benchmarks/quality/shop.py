@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.harness import Row, say
-from benchmarks.peers.boosting import SEEDS, SMALL, lightgbm_risk
+from benchmarks.peers.folds import by_cutoff
+from benchmarks.peers.learners import FULL, QUICK, Effort, lightgbm_small, lightgbm_tuned
 from benchmarks.peers.orders import read_orders, source_file
-from benchmarks.peers.shops import PeerRisks, Protocol, peer_risks
+from benchmarks.peers.shops import PeerRisks, Protocol, carried_over, peer_risks
+from benchmarks.quality.aims import beyond
 from benchmarks.quality.compare import Positive, Test, compare
 from benchmarks.quality.ours import (
     Floats,
@@ -35,19 +37,30 @@ LOADED_AT = datetime(2026, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """So many horizons from the test cutoff on, and what we want there."""
+
+    case: str
+    horizons: int
+    aims: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Shop:
     """A case: the protocol, the mapping, and whom the published average precision looks for."""
 
     protocol: Protocol
     example: Literal["cdnow", "online-retail-ii"]
     positive: Positive
+    windows: tuple[Window, ...]
 
 
 def measure_shop(shop: Shop, quick: bool) -> list[Row]:
     """All figures of one shop, good or bad."""
     protocol = shop.protocol
-    seeds = SEEDS[:1] if quick else SEEDS
-    peers = peer_risks(read_orders(protocol.case), protocol, seeds=seeds)
+    effort = QUICK if quick else FULL
+    orders = read_orders(protocol.case)
+    peers = peer_risks(orders, protocol, effort=effort)
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_mapping(
             EXAMPLES / shop.example / "mapping.toml",
@@ -65,17 +78,32 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
     data = split(frames, loaded.rule, train, [test], seed=SEED)
     scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
     say(f"quality: {protocol.case}: our champion is the {scores.kind}")
-    compared = Test(
-        peers.label,
-        peers.customers,
-        scores.champion,
-        rivals={**peers.risks, "LightGBM our columns": _same_columns(frames, train, test, seeds)},
-        beside=named(scores),
-        ranks_only=frozenset({"recency"}),
-    )
-    return compare(
-        protocol.case, compared, positive=shop.positive, seed=SEED, rounds=30 if quick else 400
-    )
+    same_columns = _same_columns(frames, teaching, protocol, effort)
+    rows = []
+    for window in shop.windows:
+        told = peers
+        if window.horizons > 1:
+            told = carried_over(orders, protocol, peers, windows=window.horizons)
+        compared = Test(
+            told.label,
+            told.customers,
+            scores.champion**window.horizons,
+            rivals={
+                **told.risks,
+                **{name: risk**window.horizons for name, risk in same_columns.items()},
+            },
+            beside={name: risk**window.horizons for name, risk in named(scores).items()},
+            ranks_only=frozenset({"recency"}),
+        )
+        rows += compare(
+            window.case,
+            compared,
+            positive=shop.positive,
+            seed=SEED,
+            rounds=30 if quick else 400,
+            aim=beyond(window.aims),
+        )
+    return rows
 
 
 def named(scores: Scores) -> dict[str, Floats]:
@@ -118,15 +146,20 @@ def aligned(ours: LabelledFrame, peers: PeerRisks) -> LabelledFrame:
 
 
 def _same_columns(
-    frames: Frames, train: Sequence[datetime], test: datetime, seeds: Sequence[int]
-) -> Floats:
-    return lightgbm_risk(
-        np.concatenate([frames[c].frame.values for c in train]),
-        np.concatenate([frames[c].label for c in train]),
-        frames[test].frame.values,
-        SMALL,
-        seeds=seeds,
-    )
+    frames: Frames, train: Sequence[date], protocol: Protocol, effort: Effort
+) -> dict[str, Floats]:
+    taught = [frames[_midnight(cutoff)] for cutoff in train]
+    cutoff = np.repeat(np.arange(len(taught)), [len(rows) for rows in taught])
+    users = np.concatenate([rows.frame.user_ids for rows in taught])
+    splits = by_cutoff(train, cutoff, users, protocol.horizon)
+    learners = {
+        "LightGBM": lightgbm_small(effort),
+        "LightGBM tuned": lightgbm_tuned(effort, lambda *_: splits),
+    }
+    values = np.concatenate([rows.frame.values for rows in taught])
+    label = np.concatenate([rows.label for rows in taught])
+    asked = frames[_midnight(protocol.test)].frame.values
+    return {f"{name} our columns": fit(values, label, asked) for name, fit in learners.items()}
 
 
 def _midnight(day: date) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_case_without_its_data_does_not_stop_the_others(
     written = json.loads((tmp_path / "figures" / "quality.json").read_text("utf-8"))
     assert written["rows"] == json.loads(shown.out)["rows"]
     names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert names == {"quality.json", "quality.md"}
+    assert names == {"quality.json", "quality.md", "cases"}
 
 
 def test_options_default_to_all_cases() -> None:
@@ -78,3 +79,48 @@ def test_options_default_to_all_cases() -> None:
     assert options("quality", "", ("a", "b"), ["--case", "b", "--quick"]).cases == ("b",)
     with pytest.raises(SystemExit):
         options("quality", "", ("a", "b"), ["--case", "c"])
+
+
+def test_a_run_that_was_cut_off_takes_up_where_it_ended(tmp_path: Path) -> None:
+    asked = Options(quick=False, json=True, out=tmp_path, cases=("cdnow", "commands"))
+    measured: list[str] = []
+
+    def measure(case: str, row: Row, *, fails: bool = False) -> list[Row]:
+        measured.append(case)
+        if fails:
+            raise KeyboardInterrupt
+        return [row]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            "quality",
+            asked,
+            {
+                "cdnow": lambda _: measure("cdnow", ROW),
+                "commands": lambda _: measure("commands", BARE, fails=True),
+            },
+        )
+    measures = {
+        "cdnow": lambda _: measure("cdnow", ROW),
+        "commands": lambda _: measure("commands", BARE),
+    }
+    assert run("quality", replace(asked, resume=True), measures) == 0
+    assert measured == ["cdnow", "commands", "commands"]
+    whole = json.loads((tmp_path / "quality.json").read_text("utf-8"))["rows"]
+    assert whole == as_json([ROW, BARE], seconds=0)["rows"]
+    # A quick figure never stands for a whole one.
+    run("quality", replace(asked, resume=True, quick=True), measures)
+    assert measured[3:] == ["cdnow", "commands"]
+
+
+def test_further_rows_may_be_made_from_those_of_all_cases(tmp_path: Path) -> None:
+    asked = Options(quick=True, json=True, out=tmp_path, cases=("cdnow",))
+    run("quality", asked, {"cdnow": lambda _: [ROW]}, summary=lambda rows: [BARE] * len(rows))
+    written = json.loads((tmp_path / "quality.json").read_text("utf-8"))["rows"]
+    assert [row["metric"] for row in written] == ["roc_auc", "version_s"]
+
+
+def test_resuming_needs_the_folder_of_the_finished_cases() -> None:
+    with pytest.raises(SystemExit):
+        options("quality", "", ("cdnow",), ["--resume"])
+    assert options("quality", "", ("cdnow",), ["--resume", "--out", "x"]).resume

@@ -62,7 +62,8 @@ def test_the_aim_is_the_best_rival_and_not_what_stands_beside() -> None:
     rows = compare("x", swapped, positive="churned", seed=0, rounds=20)
     assert rows[0].met
     assert rows[0].peers["truth"] > rows[0].ours
-    share = share_of_attainable("x", swapped, "truth", rows[0])
+    share = share_of_attainable("x", swapped, "truth", rows[0], points=5)
+    assert share.met == (share.ours >= 0.05)
     assert share.peers["truth"] == 1
     assert share.peers["coin"] == 0
     assert 0 < share.ours < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_each_example_names_a_file_beside_it_and_says_where_to_get_it() -> None:
         "iranian-churn",
         "online-retail-ii",
         "telco",
+        "xuetangx",
     ]
     for path in examples:
         readme = (path.parent / "README.md").read_text("utf-8")
@@ -100,6 +102,43 @@ def test_online_retail_ii(tmp_path: Path) -> None:
     assert by_status == [("refunded", 7_894, True), ("succeeded", 36_857, True)]
     assert net == (16_343_651.02,)
     assert protocol == (4_313, 0.493)
+
+
+def test_the_two_mappings_of_xuetangx_differ_in_the_day_alone() -> None:
+    place = ROOT / "docs" / "examples" / "xuetangx"
+    late, early = (read_mapping(place / name) for name in ("mapping.toml", "day-14.toml"))
+    assert late.rule == ChurnRule("label", 10, 0)
+    assert early.rule == ChurnRule("label", 10, 16)
+    asked = late.tables["outcomes"].columns["as_of"]
+    assert asked == "first_day + 30"
+    outcomes = replace(
+        early.tables["outcomes"],
+        columns={**early.tables["outcomes"].columns, "as_of": asked},
+    )
+    assert {**early.tables, "outcomes": outcomes} == dict(late.tables)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_xuetangx(tmp_path: Path) -> None:
+    path = ROOT / "docs" / "examples" / "xuetangx" / "mapping.toml"
+    place = folder("mooc_xuetangx", "daily_events.parquet")
+    report = load(path, tmp_path / "b.duckdb", now=NOW, data_dir=place)
+    assert [(t.table, t.kept, t.quarantined) for t in report.tables] == [
+        ("users", 28_360, {}),
+        ("events", 1_783_923, {}),  # the counts of all kinds and days together
+        ("outcomes", 28_360, {}),
+    ]
+    with lease(tmp_path / "b.duckdb") as connection:
+        wrong = connection.execute(
+            "SELECT count(*) FROM users JOIN outcomes USING (user_id) "
+            "WHERE as_of != signed_up_at + INTERVAL 30 DAY"
+        ).fetchone()
+        days = connection.execute(
+            "SELECT count(DISTINCT (user_id, CAST(occurred_at AS DATE))) FROM events"
+        ).fetchone()
+    assert wrong == (0,)
+    assert days == (67_310,)  # as many as the file has rows: no count spills into the next day
 
 
 @pytest.mark.data
