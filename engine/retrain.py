@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
-from engine.errors import ModelError
+from engine.errors import ModelError, UsageError
 from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
 from engine.evaluation.gate import baseline_shipped, gate
 from engine.features.build import FEATURE_VERSION, build_labelled
@@ -21,6 +21,7 @@ from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
+from engine.models.nets.config import SEQUENCE_MODELS, TIMED_MODELS
 from engine.monitor.fairness import same_for_groups
 from engine.monitor.groups import Groups, read_groups
 from engine.outreach.log import contacts
@@ -43,9 +44,6 @@ Progress = Callable[[str, float, Mapping[str, object]], None]
 
 BASELINE = "hist_gradient_boosting"
 """The plain model that the gate compares with."""
-
-WITHOUT_NET = ("hist_gradient_boosting", "logistic")
-"""Choices of a model that train no net: nobody reads the sequences then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +76,13 @@ def collect_rows(
     as_of: datetime | None,
     progress: Callable[[str, float], None],
     sequences: bool = True,
+    times: bool = False,
 ) -> Rows:
     """Features and labels at every cutoff, in one read lease; the log decides which rows count.
 
-    `sequences`: with the last events, for models that read them.
-    Raises `DataError` when the history is too short for the churn rule.
+    `sequences`: with the last events, for models that read them. `times`: with the day that decided
+    each label, for models that learn from it. Raises `DataError` when the history is too short for
+    the churn rule, `UsageError` when times are asked of a rule that has none.
     """
     log = contacts(places.ledger)
     with lease(places.behaviour) as connection:
@@ -91,6 +91,8 @@ def collect_rows(
         if loaded is None:
             raise nothing_loaded()
         rule = churn_rule(connection)
+        if times and rule.kind == "label":
+            raise no_day()
         plan = plan_cutoffs(
             rule,
             first_at=loaded.first_at,
@@ -105,6 +107,7 @@ def collect_rows(
             rule,
             plan.all,
             sequences=sequences,
+            times=times,
             snapshots=workspace_snapshots(places, settings),
             progress=progress,
         )
@@ -128,6 +131,16 @@ def collect_rows(
         test=test,
         labels=_total([labels.counts for labels in honest.values()]),
         groups=groups,
+    )
+
+
+def no_day() -> UsageError:
+    """What to say when a model needs the day of an outcome and the churn rule has none."""
+    return UsageError(
+        "no_event_times",
+        "Given labels do not tell the day on which a user left",
+        why="The model `hazard` learns from that day",
+        next_step="Choose another model, or a churn rule that is derived from the data",
     )
 
 
@@ -184,7 +197,8 @@ def retrain(
         settings,
         as_of=as_of,
         progress=lambda stage, done: progress(stage, 0.25 * done, {}),
-        sequences=model not in WITHOUT_NET or (champion is not None and champion.reads_sequences),
+        sequences=model in SEQUENCE_MODELS or (champion is not None and champion.reads_sequences),
+        times=model in TIMED_MODELS,
     )
     stop_at_a_leak(rows.train, accepted=settings.training.accept_features)
     config = TrainingConfig(

@@ -62,6 +62,12 @@ class TrainingConfig:
     trees: TreeConfig = field(default_factory=TreeConfig)
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON, goes into the model as it is
 
+    @property
+    def fit_settings(self) -> FitSettings:
+        """What the fits of single models have in common."""
+        fit = replace(self.fit, max_epochs=self.max_epochs)
+        return FitSettings(self.seed, self.threads, self.refit, self.net, fit, self.trees)
+
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
@@ -106,14 +112,13 @@ def train_challenger(
     with threadpool_limits(limits=threads):
         # threadpoolctl also resets torch's own pool when that is OpenMP: set it once more.
         use_threads(threads)
-        fit = replace(config.fit, max_epochs=config.max_epochs)
-        run = _Run(
-            data, replace(config, threads=threads, fit=fit), progress, should_stop, clock, started
+        run = TrainingRun(
+            data, replace(config, threads=threads), progress, should_stop, clock, started
         )
         return run.challenger()
 
 
-class _Run:
+class TrainingRun:
     """One training run; holds what its steps share."""
 
     def __init__(
@@ -131,8 +136,10 @@ class _Run:
         self.should_stop = should_stop
         self.clock = clock
         self.started = started
-        self.recent = self.panel_rows = data.train
-        self.learning: tuple[Mapping[str, float], ...] = ()
+        self.fits = SingleFits(
+            data, config.fit_settings, progress=progress, should_stop=should_stop
+        )
+        self.recent = self.fits.recent
         self.scored: dict[int, NDArray[np.float64]] = {}  # id of a component -> its log-odds
         self.panel_pooled: dict[int, NDArray[np.float32]] = {}
 
@@ -140,33 +147,13 @@ class _Run:
         """All steps in order."""
         names = self._names()
         shares = _shares(names)
-        fits = SingleFits(
-            self.data,
-            FitSettings(
-                self.config.seed,
-                self.config.threads,
-                self.config.refit,
-                self.config.net,
-                self.config.fit,
-                self.config.trees,
-            ),
-            progress=self.progress,
-            should_stop=self.should_stop,
-        )
         fitted: dict[str, SingleFit] = {}
         for name in names:
             self.progress(name, shares[name][0], {})
-            fitted[name] = fits.fit(name, *shares[name], out_of_time=self._out_of_time)
-        self.recent = fits.recent
+            fitted[name] = self.fits.fit(name, *shares[name], out_of_time=self._out_of_time)
         self.progress("calibrate", shares[names[-1]][1], {})
-        self.panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
-        singles = {
-            name: self._calibrated(name, fit.components, panel) for name, fit in fitted.items()
-        }
-        nets = [name for name in names if name in NETS]
-        blend = self._blend(fitted, nets[0], panel) if nets else None
-        self.learning = fitted[nets[0]].learning if nets else ()
-        candidates = dict(singles) | ({BLEND: blend} if blend else {})
+        net = next((name for name in names if name in NETS), None)
+        candidates = self.candidates(fitted, net)
         losses = {name: self._losses(model) for name, model in candidates.items()}
         self.progress("calibrate", 1.0, {})
         chosen = (
@@ -175,15 +162,23 @@ class _Run:
             else self.config.model
         )
         # The choice is made with two parameters each: more of them would flatter on these rows.
-        served = {name: self._recalibrated(model) for name, model in candidates.items()}
+        served = {name: self.recalibrated(model) for name, model in candidates.items()}
         return Challenger(
             served[chosen],
-            {name: served[name] for name in singles},
+            {name: served[name] for name in names},
             served.get(BLEND),
             {name: self._mean(values) for name, values in losses.items()},
-            self.learning,
+            fitted[net].learning if net else (),
             self.clock() - self.started,
         )
+
+    def candidates(self, fitted: Mapping[str, SingleFit], net: str | None) -> dict[str, RiskModel]:
+        """The models fitted, calibrated with two parameters; with a net their blend too."""
+        self.panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
+        models = {
+            name: self._calibrated(name, fit.components, panel) for name, fit in fitted.items()
+        }
+        return models if net is None else models | {BLEND: self._blend(fitted, net, panel)}
 
     def _names(self) -> list[str]:
         """The single models of this run, in the order in which they are fitted."""
@@ -220,7 +215,7 @@ class _Run:
         scores = raw.mixed([self._scores(part) for part in components])
         return raw.with_calibration(fit_calibration(scores, calibrate.label, calibrate.weight))
 
-    def _recalibrated(self, model: RiskModel) -> RiskModel:
+    def recalibrated(self, model: RiskModel) -> RiskModel:
         """The model with the kind of calibration that is best on held-out users."""
         rows = self.data.calibrate
         scores = model.mixed([self._scores(part) for part in model.components])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import StateError, UsageError
 from engine.places import Places
@@ -12,6 +13,9 @@ from engine.registry import Registry
 from engine.settings import Settings
 from engine.store.sole import sole_training
 from engine.types import Evaluation, ModelCard
+
+if TYPE_CHECKING:
+    from engine.compare import Comparison
 
 
 def _quiet(stage: str, done: float, detail: Mapping[str, object]) -> None:
@@ -82,6 +86,28 @@ class Models:
                 should_stop=should_stop,
             )
 
+    def compare(
+        self,
+        *,
+        names: Sequence[str] | None = None,
+        budget_s: float | None = None,
+        as_of: datetime | None = None,
+        progress: Callable[[str, float, Mapping[str, object]], None] = _quiet,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Comparison:
+        """Kinds of model on the same rows, against the champion; nothing is registered."""
+        from engine.compare import compare_models
+
+        return compare_models(
+            self._places,
+            self._settings,
+            names=names,
+            budget_s=budget_s,
+            as_of=as_of,
+            progress=progress,
+            should_stop=should_stop,
+        )
+
     def promote(self, model_id: str, actor: str) -> ModelCard:
         """Put `model_id` into service; twice is once."""
         self._registry.promote(model_id, now=self._clock(), actor=actor)
@@ -95,8 +121,13 @@ class Models:
             raise StateError("no_champion", "No model is in service after the roll-back")
         return champion
 
-    def evaluate(self, *, report: Path | None = None) -> Evaluation:
-        """Measure the champion anew on its test cutoffs, from the data that are loaded now."""
+    def evaluate(
+        self, *, report: Path | None = None, tensorboard: Path | None = None
+    ) -> Evaluation:
+        """Measure the champion anew on its test cutoffs, from the data that are loaded now.
+
+        `report`: an HTML file to write; `tensorboard`: a folder for a log with the curves.
+        """
         from engine.retrain import remeasure
 
         champion = self.champion()
@@ -122,4 +153,11 @@ class Models:
                 calibration=again.evaluation.calibration,
                 learning=champion.learning,
             )
+        if tensorboard is not None:
+            from engine.evaluation.curves import curves
+            from engine.evaluation.tensorboard import TensorBoardLog
+
+            with TensorBoardLog(tensorboard, f"evaluate-{champion.model_id}") as log:
+                log.evaluation(again.evaluation)
+                log.curves(curves(again.label, again.risk))
         return again.evaluation
