@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from engine.compare import Comparison
 
 from engine.calibrated import CalibrationCheck
 from engine.spread import spread
@@ -27,6 +30,9 @@ OVER_TIME = ("roc_auc", "average_precision", "log_loss", "ece", "profit")
 BAR_CELLS = 20
 
 AsOf = Annotated[datetime | None, typer.Option(metavar="T", help="End of the data to use")]
+TensorBoard = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder for a TensorBoard log (an extra)")
+]
 
 
 def train(
@@ -39,10 +45,21 @@ def train(
     score: Annotated[
         bool, typer.Option(help="Then score with the champion and print the list")
     ] = False,
+    tensorboard: TensorBoard = None,
 ) -> None:
     """Fit a challenger and compare it with the champion."""
     session: Session = context.obj
-    card = train_challenger(session, model=model, budget_s=budget, as_of=as_of)
+    folder = _where_installed(session, tensorboard)
+    if folder is None:
+        card = train_challenger(session, model=model, budget_s=budget, as_of=as_of)
+    else:
+        from engine.evaluation.tensorboard import TensorBoardLog
+
+        with TensorBoardLog(folder, f"train-{datetime.now(UTC):%Y%m%d-%H%M%S}") as log:
+            card = train_challenger(
+                session, model=model, budget_s=budget, as_of=as_of, heard=log.progress
+            )
+            log.card(card)
     if not session.as_json:
         show_card(session, card)
     if not score:
@@ -65,8 +82,12 @@ def train_challenger(
     model: str = "auto",
     budget_s: float | None = None,
     as_of: datetime | None = None,
+    heard: Callable[[Mapping[str, object]], None] | None = None,
 ) -> ModelCard:
-    """Train with narration; the very first model that passes its gate goes into service."""
+    """Train with narration; the very first model that passes its gate goes into service.
+
+    `heard` gets the details of every step, such as the losses of an epoch.
+    """
     from engine.jobs.protocol import stage_words
 
     workspace = session.workspace
@@ -74,6 +95,8 @@ def train_challenger(
 
     def narrate(stage: str, done: float, detail: Mapping[str, object]) -> None:
         nonlocal last
+        if heard is not None:
+            heard(detail)
         if stage != last:
             last = stage
             print(f"{done:4.0%}  {stage_words(stage).pick(session.language)}", file=sys.stderr)
@@ -88,6 +111,117 @@ def train_challenger(
             "First model of this workspace: {model_id} is now in service", model_id=card.model_id
         )
     return card
+
+
+def _where_installed(session: Session, folder: Path | None) -> Path | None:
+    """`folder` of the log, or None with a word where the extra is absent: the work goes on."""
+    if folder is None:
+        return None
+    from engine.evaluation.tensorboard import available
+
+    if available():
+        return folder
+    session.say(
+        "No TensorBoard log is written: the extra is not installed "
+        "(pip install 'retention-workbench[tensorboard]')"
+    )
+    return None
+
+
+def compare(
+    context: typer.Context,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            "--models",
+            metavar="A,B,C",
+            help="hist_gradient_boosting, logistic, churn_net, mlp, gru, lstm, cnn, attention, "
+            "tabm, hazard, blend; without it all of them",
+        ),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Fit several kinds of model on the same rows and measure them; nothing is registered."""
+    session: Session = context.obj
+    from engine.jobs.protocol import stage_words
+
+    last = ""
+
+    def narrate(stage: str, done: float, detail: Mapping[str, object]) -> None:
+        nonlocal last
+        if stage != last:
+            last = stage
+            words = stage_words(stage).pick(session.language)
+            print(f"{done:4.0%}  {named(stage) if words == stage else words}", file=sys.stderr)
+
+    chosen = None
+    if names is not None:
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+    found = session.workspace.models.compare(
+        names=chosen, budget_s=budget, as_of=as_of, progress=narrate
+    )
+    if session.as_json:
+        session.emit(found)
+    else:
+        show_comparison(session, found)
+
+
+def show_comparison(session: Session, found: Comparison) -> None:
+    """One line a model; differences are minus the model that all are compared with."""
+    session.table(
+        (
+            "model",
+            "validation log loss",
+            "validation ROC-AUC",
+            "ROC-AUC",
+            "PR-AUC",
+            "log loss",
+            "ECE",
+            "log loss difference",
+            "ROC-AUC difference",
+            "epochs",
+            "CPU s",
+        ),
+        (
+            (
+                one.name,
+                f"{one.valid_log_loss:.4f}",
+                f"{one.valid_roc_auc:.4f}",
+                f"{one.test.roc_auc:.4f}",
+                f"{one.test.average_precision:.4f}",
+                f"{one.test.log_loss:.4f}",
+                f"{one.test.ece:.4f}",
+                _interval(one.log_loss_difference),
+                _interval(one.roc_auc_difference),
+                one.epochs or "",
+                f"{one.cpu_s:.1f}",
+            )
+            for one in found.models
+        ),
+    )
+    session.say(
+        "{train} training rows, {test} test rows; differences are minus {against}, 95 % intervals "
+        "by user; validation is by the first fit, before calibration",
+        train=found.train_rows,
+        test=found.test_rows,
+        against=found.against,
+    )
+    for one in found.models:
+        for horizon in one.horizons:
+            session.say(
+                "{model}, {days} days: mean risk {predicted:.3f}, churned {observed:.3f}",
+                model=one.name,
+                days=horizon.days,
+                predicted=horizon.predicted,
+                observed=horizon.observed,
+            )
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
 
 
 def models(context: typer.Context) -> None:
@@ -131,10 +265,13 @@ def rollback(context: typer.Context) -> None:
 def evaluate(
     context: typer.Context,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html")] = None,
+    tensorboard: TensorBoard = None,
 ) -> None:
     """Metrics of the champion on its test cutoffs, from the data that are loaded now."""
     session: Session = context.obj
-    measured = session.workspace.models.evaluate(report=report)
+    measured = session.workspace.models.evaluate(
+        report=report, tensorboard=_where_installed(session, tensorboard)
+    )
     if report is not None:
         session.say("Report written to {path}", path=report)
     if session.as_json:

@@ -133,7 +133,9 @@ def test_every_export_in_every_format(shell: Shell, kind: str, file_format: str)
 
 def test_retraining_uses_the_log_and_rolls_back(shell: Shell) -> None:
     first = shell.json("models")[0]["model_id"]
-    card = shell.json("train", "--model", "hist_gradient_boosting")
+    logs = shell.folder / "logs" / "board"
+    card = shell.json("train", "--model", "hist_gradient_boosting", "--tensorboard", str(logs))
+    assert [run.name[:6] for run in logs.iterdir()] == ["train-"]
     assert card["state"] == "candidate"
     labels = card["labels"]
     assert labels["treated_inside"] == labels["dropped"] > 0
