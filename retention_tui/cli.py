@@ -15,7 +15,7 @@ import typer
 
 import engine
 from engine.errors import RetentionError
-from retention_tui.commands import data, labels, models, monitor, outreach, quality, risk
+from retention_tui.commands import compare, data, labels, models, monitor, outreach, quality, risk
 from retention_tui.commands.session import Session
 from retention_tui.start import first_language
 
@@ -105,6 +105,7 @@ for command in (
     labels.labels,
     labels.prove,
     models.train,
+    compare.compare,
     models.models,
     models.promote,
     models.rollback,

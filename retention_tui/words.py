@@ -17,6 +17,13 @@ _NAMES = {
     # model kinds
     "blend": N_("blend"),
     "churn_net": N_("neural net"),
+    "mlp": N_("multilayer perceptron"),
+    "gru": N_("net with a GRU"),
+    "lstm": N_("net with an LSTM"),
+    "cnn": N_("net with dilated convolutions"),
+    "attention": N_("net with self-attention"),
+    "tabm": N_("ensemble of perceptrons"),
+    "hazard": N_("net with a hazard over days"),
     "hist_gradient_boosting": N_("gradient boosting"),
     "logistic": N_("logistic regression"),
     "cross_fit": N_("cross-fitted"),
