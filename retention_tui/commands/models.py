@@ -37,8 +37,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="auto, blend, hist_gradient_boosting, logistic, random_forest; nets: churn_net, mlp, "
-            "gru, lstm, cnn, attention, tabm, hazard"
+            help="auto, blend, hist_gradient_boosting, logistic, random_forest; nets: churn_net, "
+            "mlp, gru, lstm, cnn, attention, tabm, hazard"
         ),
     ] = "auto",
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
