@@ -22,6 +22,7 @@ from retention_tui.modals.watched import WatchedDialog, watched_line
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.widgets.cells import clean, fit
 from retention_tui.widgets.charts import braille_lines
+from retention_tui.widgets.evaluation import cutoff_lines, reliability_lines
 from retention_tui.widgets.state_view import Notice
 from retention_tui.words import name
 
@@ -78,6 +79,8 @@ class ModelsScreen(DataScreen):
             with Horizontal(id="charts"):
                 yield Static(id="curve")
                 yield Static(id="confusion")
+            yield Static(id="cutoffs")
+            yield Static(id="reliability")
             yield Static(id="others")
 
     def home(self) -> Widget | None:
@@ -104,6 +107,8 @@ class ModelsScreen(DataScreen):
         put("challenger", self._challenger(challenger))
         put("curve", self._curve(challenger or shown))
         put("confusion", self._confusion(shown.test))
+        put("cutoffs", cutoff_lines((challenger or shown).by_cutoff))
+        put("reliability", reliability_lines((challenger or shown).calibration))
         put("others", self._others(shown, challenger))
         return None
 
@@ -281,6 +286,7 @@ def verdict_lines(verdict: GateVerdict | None) -> list[Content]:
     for label, interval in (
         (t("log loss"), verdict.log_loss_difference),
         (t("AUC"), verdict.roc_auc_difference),
+        (t("profit"), verdict.profit_difference),
     ):
         if interval is not None:
             figures.append(f"{label} {difference(interval)}")

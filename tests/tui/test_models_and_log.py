@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tui_support import FakeEngineClient, running, screen_text, settled, toasts, wait_for, workbench
 
+from engine.calibrated import CalibrationCheck, Reliability
 from engine.errors import StateError
 from engine.types import CutoffShift, Words
 from retention_tui.modals.confirm import Confirm
@@ -65,6 +67,34 @@ async def test_champion_peers_and_challenger_side_by_side(fake: FakeEngineClient
             "The gate recommends it",
             "-0.011 [-0.018, -0.004]",
             "Loss by epoch",
+        ):
+            assert words in text
+
+
+async def test_the_cutoffs_and_the_reliability_of_the_test(fake: FakeEngineClient) -> None:
+    card = fake.cards[0]
+    bins = Reliability((0.05, 0.52), (0.07, 0.61), (2_560, 2_560), 0.055)
+    parts = tuple(
+        replace(card.test, cutoffs=(datetime(2026, 8, day),), log_loss=loss, profit=profit)
+        for day, loss, profit in ((2, 0.21, 1.25), (16, 0.33, None))
+    )
+    check = CalibrationCheck("isotonic", replace(bins, error=0.2), bins)
+    shown = replace(card, by_cutoff=parts, calibration=check)
+    fake.cards = (shown, fake.cards[1])
+    app = workbench(fake, language="en")
+    async with running(app) as pilot:
+        await go(pilot, app, "4")
+        app.screen.query_one("#cards").scroll_end(animate=False)
+        await wait_for(pilot, lambda: "By test cutoff" in screen_text(app), "scrolled down")
+        text = screen_text(app)
+        for words in (
+            "2026-08-16",
+            "worst",
+            "0.270",  # the mean of both losses
+            "1.25",
+            "Reliability (isotonic): error 0.200 before calibration, 0.055 after",
+            "risk 0.52",
+            "churn 0.61",
         ):
             assert words in text
 
