@@ -13,7 +13,7 @@ from engine.features.frame import FeatureFrame
 if TYPE_CHECKING:
     from engine.models.blend import RiskModel
 
-ROWS = 300
+ROWS = 150
 PLAIN_KINDS = ("logistic", "hist_gradient_boosting")
 """Parts that read columns only and answer fast; asked where a model has them."""
 

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
     from engine.models.blend import RiskModel
 
-COMPARED_ROWS = 5_000
+COMPARED_ROWS = 3_000
 """Of every cutoff: what more rows would tell of drift is smaller than what months do."""
+JUDGED_ROWS = 5_000
+"""Of every cutoff whose labels are looked at."""
 UNSEEN_CUTOFFS = 3
 """The newest mature cutoffs that the model did not learn from."""
 
@@ -96,7 +98,7 @@ def past_values(
     columns: tuple[str, ...],
     cutoffs: Cutoffs,
 ) -> dict[datetime, FeatureFrame]:
-    """Rows without events at each compared cutoff, at most `COMPARED_ROWS` of them."""
+    """Rows without events at each compared cutoff, `COMPARED_ROWS` at most."""
     frames = {}
     facts, specs = available(connection), specs_named(columns)
     snapshots = workspace_snapshots(places, settings)
@@ -105,7 +107,9 @@ def past_values(
             connection, rule, cutoff, specs, facts, sequences=False, snapshots=snapshots
         )
         if len(frame):
-            frames[cutoff] = frame.take(_some(len(frame), settings.training.seed + place))
+            frames[cutoff] = frame.take(
+                _some(len(frame), COMPARED_ROWS, settings.training.seed + place)
+            )
     return frames
 
 
@@ -133,14 +137,16 @@ def judged_rows(
         weighed = replace(rows, weight=honest.weight.astype(np.float32))
         usable = weighed.take(honest.training_mask)
         if len(usable):
-            kept[cutoff] = usable.take(_some(len(usable), settings.training.seed + place))
+            kept[cutoff] = usable.take(
+                _some(len(usable), JUDGED_ROWS, settings.training.seed + place)
+            )
     return kept
 
 
-def _some(rows: int, seed: int) -> NDArray[np.int64]:
-    if rows <= COMPARED_ROWS:
+def _some(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    if rows <= most:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, COMPARED_ROWS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def served_risks(

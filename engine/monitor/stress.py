@@ -130,8 +130,10 @@ def jittered(
     """
     if not len(today):
         return calm
-    moved = np.nan_to_num(today.values - yesterday.values)
-    moved -= np.median(moved, axis=0)
+    moved = today.values - yesterday.values
+    known = ~np.isnan(moved).all(axis=0)
+    moved[:, known] -= np.nanmedian(moved[:, known], axis=0)
+    moved = np.nan_to_num(moved)
     other = np.stack(
         [column[rng.integers(0, len(column), len(calm))] for column in moved.T], axis=1
     )

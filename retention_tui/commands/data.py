@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.errors import StateError
 from engine.types import LoadReport
 from retention_tui.commands.models import train_challenger
 from retention_tui.commands.session import Session
@@ -159,7 +161,25 @@ def refresh(
         result["model_id"] = card.model_id
     step("score", workspace.risk.score)
     step("outcomes", workspace.interventions.close_outcomes)
+    step("drift", lambda: watched_drift(session))
     result["seconds"] = seconds
     session.say("Seconds: {steps}", steps=", ".join(f"{k} {v:.1f}" for k, v in seconds.items()))
     if session.as_json:
         session.emit(result)
+
+
+def watched_drift(session: Session) -> Mapping[str, object] | None:
+    """The verdict on drift in short; None where the data have no time axis."""
+    try:
+        drift = session.workspace.monitor.drift()
+    except StateError as error:
+        if error.code == "no_time_axis":
+            return None
+        raise
+    print(drift.words.pick(session.language), file=sys.stderr)
+    return {
+        "verdict": drift.verdict,
+        "weighted_psi": drift.weighted_psi,
+        "weighted_limit": drift.weighted_limit,
+        "shifted": [one.column for one in drift.columns if one.shifted],
+    }

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import DataError
 from engine.evaluation.gate import GateLimits, chance_calibration_error, gate
 from engine.evaluation.profit import Economics
-from engine.types import LabelCounts
+from engine.types import LabelCounts, Words
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +148,14 @@ def test_profit_at_capacity_must_not_be_provably_lower(world: dict[str, np.ndarr
     worthless = replace(economics, value=np.zeros(3000))
     without = judge(both, "truth", "blunted", economics=worthless, limits=wide)
     assert without.profit_difference is None
+
+
+def test_a_group_that_is_served_worse_stops_a_good_model(world: dict[str, np.ndarray]) -> None:
+    words = Words("某组", "some group")
+    unfair = judge(world, "truth", groups=(False, words))
+    assert not unfair.wins
+    assert words in unfair.statements
+    assert judge(world, "truth", groups=(True, words)).wins
 
 
 def test_one_class_is_refused(world: dict[str, np.ndarray]) -> None:
