@@ -90,7 +90,7 @@ def _features(connection: duckdb.DuckDBPyConnection) -> Finding:
     """All features into the frame that scoring and training use."""
     from engine.features.build import build_frame
 
-    frame = build_frame(connection, RULE, CUTOFF, sequences=False)
+    frame = build_frame(connection, RULE, CUTOFF, sequences=False, messages=False)
     return lambda: {
         "users": len(frame),
         "columns": len(frame.columns),
@@ -124,7 +124,9 @@ def _events_part(connection: duckdb.DuckDBPyConnection) -> Finding:
     """The columns that the peers compute as well."""
     from engine.features.build import build_frame
 
-    frame = build_frame(connection, RULE, CUTOFF, columns=peers.COLUMNS, sequences=False)
+    frame = build_frame(
+        connection, RULE, CUTOFF, columns=peers.COLUMNS, sequences=False, messages=False
+    )
     return lambda: {
         "users": len(frame),
         "columns": len(frame.columns),

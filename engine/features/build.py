@@ -20,6 +20,7 @@ from engine.features.compile import (
 )
 from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.features.labels import eligible_sql, labels, parameters
+from engine.features.messages import messages_sql, pull_messages
 from engine.features.run import feature_chunks
 from engine.features.sequences import coded_sql, pull_activity
 from engine.features.snapshots import FeatureTable, Snapshots, key_of
@@ -33,6 +34,7 @@ FEATURE_VERSION = fingerprint(
     compile_features(SPECS, frozenset({"subscriptions", "payments"})),
     compile_features(SPECS, frozenset({"payments"})),
     coded_sql(),
+    messages_sql(),
 )
 """Changes whenever a feature, a segment or the sequence would be computed otherwise."""
 
@@ -47,19 +49,28 @@ def build_frame(
     *,
     columns: tuple[str, ...] | None = None,
     sequences: bool = True,
+    messages: bool = True,
     snapshots: Snapshots | None = None,
 ) -> FeatureFrame:
     """The users eligible at `cutoff`, ordered by id.
 
     `columns`: exactly these, in this order (a model's); None: what the loaded data can fill.
     `sequences`: with the last events; a model that does not read them is spared their cost.
+    `messages`: with what users wrote of late, likewise.
     `snapshots`: where the features of a cutoff are looked up and kept.
     Raises `ModelError` naming a column that the catalogue lacks.
     """
     facts = available(connection)
     specs = available_specs(facts) if columns is None else specs_named(columns)
     return frame_at(
-        connection, rule, cutoff, specs, facts, sequences=sequences, snapshots=snapshots
+        connection,
+        rule,
+        cutoff,
+        specs,
+        facts,
+        sequences=sequences,
+        messages=messages,
+        snapshots=snapshots,
     )
 
 
@@ -70,11 +81,12 @@ def build_labelled(
     *,
     columns: tuple[str, ...] | None = None,
     sequences: bool = True,
+    messages: bool = True,
     times: bool = False,
     snapshots: Snapshots | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[datetime, LabelledFrame]:
-    """Labelled rows for each cutoff; all share their columns and one flat array of events.
+    """Labelled rows for each cutoff; all share their columns, their events and their messages.
 
     `progress` is told ("features", share done). Labels are by the rows loaded now: a cutoff that
     is not mature yet (`ChurnRule.mature`) gets labels that are not final; they are told anew each
@@ -86,11 +98,14 @@ def build_labelled(
     if not ordered:
         return {}
     stream = pull_activity(connection, ordered) if sequences else None
+    written = pull_messages(connection, ordered) if messages else None
     frames = {}
     for done, cutoff in enumerate(ordered, start=1):
         frame = _features(connection, rule, cutoff, specs, facts, snapshots)
         if stream is not None:
             frame = replace(frame, sequences=stream.until(cutoff, frame.user_ids))
+        if written is not None:
+            frame = replace(frame, messages=written.until(cutoff, frame.user_ids))
         user_ids, label = labels(connection, rule, cutoff)
         if not np.array_equal(user_ids, frame.user_ids):
             raise AssertionError("features and labels speak of different users")
@@ -110,14 +125,18 @@ def frame_at(
     facts: frozenset[str],
     *,
     sequences: bool = True,
+    messages: bool = True,
     snapshots: Snapshots | None = None,
 ) -> FeatureFrame:
     """The eligible users at `cutoff`, with columns and facts given."""
     frame = _features(connection, rule, cutoff, specs, facts, snapshots)
-    if not sequences:
-        return frame
-    stream = pull_activity(connection, [cutoff], frame.user_ids)
-    return replace(frame, sequences=stream.until(cutoff, frame.user_ids))
+    if messages:
+        written = pull_messages(connection, [cutoff])
+        frame = replace(frame, messages=written.until(cutoff, frame.user_ids))
+    if sequences:
+        stream = pull_activity(connection, [cutoff], frame.user_ids)
+        frame = replace(frame, sequences=stream.until(cutoff, frame.user_ids))
+    return frame
 
 
 def _features(

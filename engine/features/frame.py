@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.features.messages import Messages, joined
+
 MAX_EVENTS = 128
 """How many of the last events of a user a sequence may hold."""
 
@@ -77,6 +79,7 @@ class FeatureFrame:
     columns: tuple[str, ...]  # D names of feature specs
     values: NDArray[np.float32]  # (N, D)
     sequences: Sequences
+    messages: Messages | None = None  # None: built without them
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -90,6 +93,7 @@ class FeatureFrame:
             self.columns,
             self.values[rows],
             self.sequences.take(rows),
+            None if self.messages is None else self.messages.take(rows),
         )
 
 
@@ -132,8 +136,8 @@ class LabelledFrame:
 def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
     """The rows of `parts` one after another.
 
-    The parts must share their columns and their flat event arrays, as the frames of one
-    `build_labelled` do, or have no events. Raises `ValueError` otherwise.
+    The parts must share their columns and their flat arrays of events and messages, as the
+    frames of one `build_labelled` do, or have none. Raises `ValueError` otherwise.
     """
     first = parts[0].frame
     for part in parts[1:]:
@@ -151,6 +155,7 @@ def concatenate(parts: Sequence[LabelledFrame]) -> LabelledFrame:
             start=np.concatenate([part.frame.sequences.start for part in parts]),
             stop=np.concatenate([part.frame.sequences.stop for part in parts]),
         ),
+        joined([part.frame.messages for part in parts]),
     )
     return LabelledFrame(
         frame,

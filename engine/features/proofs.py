@@ -25,6 +25,7 @@ from engine.features.available import available
 from engine.features.build import build_frame, build_labelled, frame_at
 from engine.features.catalogue import available_specs
 from engine.features.frame import FeatureFrame, Sequences
+from engine.features.messages import Messages
 from engine.features.views import without_comments
 from engine.timeline import ChurnRule
 
@@ -153,7 +154,8 @@ def prove_parity(connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff:
 
 
 def differences(one: FeatureFrame, other: FeatureFrame) -> tuple[str, ...]:
-    """What differs by a single bit: "users", "columns", "segments", "sequence" or column names."""
+    """What differs by a single bit: "users", "columns", "segments", "sequence", "messages", or the
+    names of columns."""
     if not np.array_equal(one.user_ids, other.user_ids):
         return ("users",)
     if one.columns != other.columns:
@@ -165,7 +167,20 @@ def differences(one: FeatureFrame, other: FeatureFrame) -> tuple[str, ...]:
     found += [name for name, equal in zip(one.columns, same, strict=True) if not equal]
     if not _same_sequences(one.sequences, other.sequences):
         found.append("sequence")
+    if not _same_messages(one.messages, other.messages):
+        found.append("messages")
     return tuple(found)
+
+
+def _same_messages(one: Messages | None, other: Messages | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    (row, here), (there_row, there) = one.owned(), other.owned()
+    return (
+        np.array_equal(row, there_row)
+        and np.array_equal(one.seen_s[here], other.seen_s[there])
+        and one.texts(here) == other.texts(there)
+    )
 
 
 def _same_sequences(one: Sequences, other: Sequences) -> bool:

@@ -29,7 +29,7 @@ class ProofLine:
     name: str
     words: Words
     passed: bool
-    differences: tuple[str, ...]  # columns that moved, "users", "segments" or "sequence"
+    differences: tuple[str, ...]  # columns that moved, "users", "sequence", "messages" …
 
 
 @dataclass(frozen=True, slots=True)

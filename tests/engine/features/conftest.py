@@ -162,6 +162,9 @@ def random_world(rng: np.random.Generator, users: int = 200) -> dict[str, pd.Dat
                     said + rng.integers(1, 40, messages).astype("timedelta64[D]"),
                     np.datetime64("NaT"),
                 ),
+                "text": rng.choice(
+                    np.array(["闪退，打不开", "Very clear.", "", None], dtype=object), messages
+                ),
             }
         ),
     }
