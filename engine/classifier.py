@@ -27,6 +27,9 @@ from engine.training.cross_fit import FOLDS, SELECTION_ROWS
 from engine.training.families import Family, families_of
 from engine.training.selection import CHOICES, Mix, Selected, select
 
+MODELS: Mapping[str, tuple[Mix, ...]] = {**CHOICES, "mlp": ({"mlp": 1.0},)}
+"""Besides those of tables without a time axis, the net that reads numbers only."""
+
 Floats = NDArray[np.float64]
 
 
@@ -79,11 +82,11 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Rows of weight 0 are left out. Raises `TableError`, a `ValueError`, for an unknown model,
         for one class only, and where no column varies.
         """
-        if self.model not in CHOICES:
+        if self.model not in MODELS:
             raise TableError(
                 "unknown_model",
                 f"{self.model!r} is not a model of ChurnClassifier",
-                why=f"The models are {', '.join(CHOICES)}",
+                why=f"The models are {', '.join(MODELS)}",
             )
         checked, target = validate_data(self, X, y, dtype=None, ensure_all_finite=False)
         check_classification_targets(target)
@@ -169,7 +172,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _fitted(self, rows: LabelledFrame, seed: int, threads: int) -> RiskModel:
-        mixes = CHOICES[self.model]
+        mixes = MODELS[self.model]
         kinds = {kind for mix in mixes for kind in mix}
         families = families_of(kinds, rows=len(rows), seed=seed, threads=threads)
         selected = _selected(rows, families, self.folds, seed)

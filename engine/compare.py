@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 BASELINE = "hist_gradient_boosting"
 
-COMPARABLE = (BASELINE, "logistic", *NETS, "blend")
+COMPARABLE = (BASELINE, "logistic", "random_forest", *NETS, "blend")
 """Names that `--models` takes."""
 
 SAME = "gru"

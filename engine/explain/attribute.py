@@ -22,6 +22,7 @@ from engine.explain.shapley import Game, PanelShares, pair_shares
 from engine.features.frame import FeatureFrame
 from engine.models.base import SingleModel, check_columns, finite
 from engine.models.blend import RiskModel
+from engine.models.forest import ForestModel, logit
 from engine.models.logistic import LogisticModel
 from engine.models.panel import EVERYONE
 from engine.models.trees import TreeModel
@@ -40,6 +41,9 @@ PANEL_SIZE = 8
 
 NEARLY = 0.3
 """Of the hardest pull in a group: a column above it may speak for the group."""
+
+NO_DIFFERENCE = 1e-9
+"""Of two probabilities: closer than that, the slope of the log-odds is that at one point."""
 
 Floats = NDArray[np.float64]
 
@@ -256,7 +260,7 @@ def _explainers(model: RiskModel, group_of: NDArray[np.int64], groups: int) -> l
 
 def _columns_read(component: SingleModel) -> NDArray[np.int64]:
     """The positions of the columns that can move the component's log-odds."""
-    if isinstance(component, TreeModel):
+    if isinstance(component, TreeModel | ForestModel):
         trees = component.ensemble
         return np.unique(trees.feature[~trees.is_leaf]).astype(np.int64)
     if isinstance(component, LogisticModel):
@@ -280,6 +284,38 @@ def _trees(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> 
             shares, baseline = against[peers.name]
             own = values[rows]
             return _Parts(shares.of(own), pair_shares(single, own, peers.median), baseline)
+
+        return _Reading(component.log_odds(frame), parts)
+
+    return explain
+
+
+def _forest(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
+    """A forest's trees add up to a probability, so Shapley values are exact for that; they are
+    stretched to log-odds by the one slope between the user and the panel's mean probability."""
+    forest = cast(ForestModel, component)
+    grouped = Game(forest.ensemble, group_of, groups)
+    single = Game(forest.ensemble, np.arange(len(group_of)), len(group_of))
+    against: dict[str, tuple[PanelShares, float]] = {}
+
+    def explain(frame: FeatureFrame) -> _Reading:
+        values = finite(frame.values)
+
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            if peers.name not in against:
+                shares = PanelShares(grouped, finite(peers.values))
+                against[peers.name] = shares, float(forest.probability(peers.values).mean())
+            shares, mean = against[peers.name]
+            own = values[rows]
+            run = forest.probability(own) - mean
+            rise = logit(forest.probability(own)) - logit(np.array(mean))
+            steep = np.full(len(rows), 1 / (mean * (1 - mean)))
+            np.divide(rise, run, out=steep, where=np.abs(run) > NO_DIFFERENCE)
+            return _Parts(
+                steep[:, None] * shares.of(own),
+                steep[:, None] * pair_shares(single, own, peers.median),
+                float(logit(np.array(mean))),
+            )
 
         return _Reading(component.log_odds(frame), parts)
 
@@ -334,6 +370,7 @@ def _by_group(parts: Floats, owner: NDArray[np.int64], owners: int) -> Floats:
 
 _METHODS: Mapping[str, Callable[[SingleModel, NDArray[np.int64], int], _Explainer]] = {
     TreeModel.kind: _trees,
+    ForestModel.kind: _forest,
     LogisticModel.kind: _logistic,
 }
 """How a component that reads columns only is explained, by kind."""

@@ -121,6 +121,10 @@ def component_class(kind: str) -> type[SingleModel]:
         from engine.models.trees import TreeModel
 
         return TreeModel
+    if kind == "random_forest":
+        from engine.models.forest import ForestModel
+
+        return ForestModel
     if kind == "churn_net":
         from engine.models.nets.churn_net import ChurnNet
 
@@ -128,7 +132,7 @@ def component_class(kind: str) -> type[SingleModel]:
     raise ModelError(
         "unknown_kind",
         f"The model has a part of the kind {kind!r}, which this version does not know",
-        why="Known kinds are logistic, hist_gradient_boosting and churn_net",
+        why="Known kinds are logistic, hist_gradient_boosting, random_forest and churn_net",
         next_step="Upgrade retention-workbench, or roll back to an older model",
     )
 

@@ -129,15 +129,15 @@ class TreeModel(SingleModel):
         extra: dict[str, Any] = {}
         if early and validate is not None:
             extra = {
-                "X_val": _design(validate),
+                "X_val": design(validate),
                 "y_val": validate.label.astype(np.int64),
-                "sample_weight_val": _weights(validate),
+                "sample_weight_val": weights(validate),
             }
         with threadpool_limits(limits=threads, user_api="openmp"):
             estimator.fit(
-                _without_empty_columns(_design(rows)),
+                without_empty_columns(design(rows)),
                 rows.label.astype(np.int64),
-                sample_weight=_weights(rows),
+                sample_weight=weights(rows),
                 **extra,
             )
         kept = len(estimator._predictors)
@@ -209,7 +209,7 @@ def export(
     )
 
 
-def _without_empty_columns(values: NDArray[Any]) -> NDArray[Any]:
+def without_empty_columns(values: NDArray[Any]) -> NDArray[Any]:
     """`values` (N, D) with 0 in every column that is missing in all rows.
 
     Scikit-learn cannot bin such a column; a constant one is never split, so nothing is learnt from
@@ -219,11 +219,13 @@ def _without_empty_columns(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(empty[None, :], 0, values) if empty.any() else values
 
 
-def _design(rows: LabelledFrame) -> NDArray[np.float64]:
+def design(rows: LabelledFrame) -> NDArray[np.float64]:
+    """(N, D) raw values as trees read them: NaN for missing and for endless."""
     return finite(rows.frame.values).astype(np.float64)
 
 
-def _weights(rows: LabelledFrame) -> NDArray[np.float64] | None:
+def weights(rows: LabelledFrame) -> NDArray[np.float64] | None:
+    """(N,) the weights of the rows; None where all are the same."""
     # Equal weights change nothing, yet cost seconds: scikit-learn then sorts every column anew
     # for every one of its 255 quantiles.
     if len(rows) and (rows.weight == rows.weight[0]).all():

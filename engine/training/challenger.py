@@ -17,6 +17,7 @@ from engine.features.frame import LabelledFrame
 from engine.models.base import SingleModel
 from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration, log_loss
+from engine.models.forest import ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
 from engine.models.nets.config import NETS, NetConfig
@@ -38,7 +39,7 @@ __all__ = [
     "train_challenger",
 ]
 
-MODEL_CHOICES = ("auto", "blend", *NETS, "hist_gradient_boosting", "logistic")
+MODEL_CHOICES = ("auto", "blend", *NETS, "hist_gradient_boosting", "logistic", "random_forest")
 
 NET_SHARES = (0.25, 0.5, 0.75)
 """Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
@@ -92,10 +93,10 @@ def train_challenger(
     """Fit, calibrate and choose.
 
     Logistic regression and gradient boosting are always trained (they are the baseline of the
-    gate); a net unless `config.model` names one of those two: the one that it names, else
-    `churn_net`. `auto` takes the blend, or a single model when its log loss on the calibration
-    rows is lower by more than one standard error of the paired difference. The test rows are not
-    read.
+    gate), a forest only when `config.model` names it, and a net unless it names one of these
+    three: the one that it names, else `churn_net`. `auto` takes the blend, or a single model when
+    its log loss on the calibration rows is lower by more than one standard error of the paired
+    difference. The test rows are not read.
 
     Raises `DataError` when the rows cannot train a model, `UsageError` for an unknown model,
     `Cancelled` when `should_stop` says so.
@@ -185,6 +186,8 @@ class TrainingRun:
         plain = [LogisticModel.kind, TreeModel.kind]
         if self.config.model in plain:
             return plain
+        if self.config.model == ForestModel.kind:
+            return [*plain, ForestModel.kind]
         return [*plain, self.config.model if self.config.model in NETS else ChurnNet.kind]
 
     def _out_of_time(self) -> bool:
@@ -264,7 +267,7 @@ class TrainingRun:
 
 def _shares(names: list[str]) -> dict[str, tuple[float, float]]:
     """Start and end of every fit as a share of the whole run: the net takes most of the time."""
-    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2}
+    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2, ForestModel.kind: 0.3}
     ends = np.cumsum([weight.get(name, 1.7) for name in names])
     ends = 0.97 * ends / ends[-1]
     return {

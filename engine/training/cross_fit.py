@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -25,6 +25,7 @@ from engine.models.base import SingleModel
 from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration, sigmoid
 from engine.models.cross_fit import CrossFitted, fold_of
+from engine.models.forest import ForestModel
 from engine.models.panel import Panel, draw_panel
 from engine.models.trees import TreeConfig
 from engine.training.families import (
@@ -32,6 +33,7 @@ from engine.training.families import (
     STRENGTHS,
     TREES,
     Family,
+    ForestFamily,
     LogisticFamily,
     TreeFamily,
     counts_for,
@@ -100,10 +102,12 @@ def cross_fit(
     fold = fold_of(rows.frame.user_ids, config.folds)
     _check(rows.label, fold, config.folds)
     threads = config.threads or max(1, (os.cpu_count() or 2) - 1)
-    families: tuple[Family, ...] = (
+    families: list[Family] = [
         LogisticFamily(config.strengths),
         TreeFamily(config.seed, threads, config.trees, counts_for(len(rows), config.counts)),
-    )
+    ]
+    if config.model == ForestModel.kind:
+        families.append(ForestFamily(config.seed, threads))
     with threadpool_limits(limits=threads):
         run = _Run(rows, fold, config, families, progress, should_stop)
         run.score_inside()
@@ -138,7 +142,7 @@ class _Run:
         rows: LabelledFrame,
         fold: NDArray[np.int64],
         config: CrossFitConfig,
-        families: tuple[Family, ...],
+        families: Sequence[Family],
         progress: Progress,
         should_stop: ShouldStop,
     ) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.features.frame import FeatureFrame, LabelledFrame
 from engine.models.base import SingleModel
+from engine.models.forest import ForestConfig, ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.trees import TreeConfig, TreeEnsemble, TreeModel
 
@@ -29,8 +30,13 @@ TREES = (
 )
 """Shallow trees for tables where columns act one by one, deep ones where they act together."""
 
+FORESTS = (ForestConfig(), ForestConfig(min_rows_in_leaf=5))
+
 COUNTS = (25, 50, 75, 100, 150, 200, 300, 400)
 """Of trees that may be kept."""
+
+LEAST_HELD = 20
+"""Rows on which a net's epochs are told apart; fewer tell nothing."""
 
 FEW_ROWS = 1_000
 MOST_FOR_FEW = 100
@@ -117,6 +123,67 @@ class TreeFamily:
         return {"trees": setting.max_trees, "leaves": setting.max_leaves}
 
 
+@dataclass(frozen=True, slots=True)
+class ForestFamily:
+    """Random forests; a setting is the least number of rows in a leaf."""
+
+    seed: int
+    threads: int
+    kind: ClassVar[str] = ForestModel.kind
+
+    @property
+    def settings(self) -> tuple[ForestConfig, ...]:
+        """Large leaves, then small ones."""
+        return FORESTS
+
+    def scores(self, teach: LabelledFrame, frame: FeatureFrame) -> dict[ForestConfig, Floats]:
+        """One forest a setting."""
+        return {setting: self.fit(teach, setting).log_odds(frame) for setting in FORESTS}
+
+    def fit(self, teach: LabelledFrame, setting: ForestConfig) -> ForestModel:
+        """The forest of one setting."""
+        return ForestModel.fit(teach, setting, seed=self.seed, threads=self.threads)
+
+    def described(self, setting: ForestConfig) -> dict[str, Any]:
+        """The number of trees and the least rows in a leaf."""
+        return {"trees": setting.trees, "rows_in_leaf": setting.min_rows_in_leaf}
+
+
+@dataclass(frozen=True, slots=True)
+class NetFamily:
+    """The net that reads numbers only. It has one setting; early stopping finds its epochs on a
+    tenth of the rows, which do not teach it."""
+
+    seed: int
+    kind: ClassVar[str] = "mlp"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The name of the net."""
+        return (self.kind,)
+
+    def scores(self, teach: LabelledFrame, frame: FeatureFrame) -> dict[str, Floats]:
+        """One net."""
+        return {self.kind: self.fit(teach, self.kind).log_odds(frame)}
+
+    def fit(self, teach: LabelledFrame, setting: str) -> SingleModel:
+        """The net with the weights of its best epoch; of few rows, those of the last."""
+        # Imported here: whoever asks for no net must not wait for torch.
+        from engine.models.nets.config import NetConfig, net_named
+        from engine.training.fit import FitConfig, fit_net
+
+        order = np.random.default_rng(self.seed).permutation(len(teach))
+        held = len(teach) // 10
+        validate = teach.take(order[:held]) if held >= LEAST_HELD else None
+        rows = teach.take(order[held:]) if validate is not None else teach
+        net = net_named(setting, NetConfig())
+        return fit_net(rows, validate, net, FitConfig(), seed=self.seed).model
+
+    def described(self, setting: str) -> dict[str, Any]:
+        """The name of the net."""
+        return {"net": setting}
+
+
 def families_of(
     kinds: Collection[str], *, rows: int, seed: int, threads: int
 ) -> tuple[Family, ...]:
@@ -124,6 +191,8 @@ def families_of(
     known: tuple[Family, ...] = (
         LogisticFamily(),
         TreeFamily(seed, threads, counts=counts_for(rows)),
+        ForestFamily(seed, threads),
+        NetFamily(seed),
     )
     return tuple(family for family in known if family.kind in kinds)
 

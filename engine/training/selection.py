@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.models.blend import BLEND
 from engine.models.calibration import Calibration, log_loss
+from engine.models.forest import ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.trees import TreeModel
 from engine.training.calibrate import fit_calibration
@@ -34,6 +35,7 @@ CHOICES: Mapping[str, tuple[Mix, ...]] = {
     BLEND: _mixes(0.5, 0.25, 0.75),
     TreeModel.kind: _mixes(0.0),
     LogisticModel.kind: _mixes(1.0),
+    ForestModel.kind: ({ForestModel.kind: 1.0},),
 }
 """Model asked for -> the mixes that may become it; at equal loss the first is taken."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.models.base import SingleModel
 from engine.models.calibration import log_loss
+from engine.models.forest import ForestConfig, ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.nets.config import NetConfig, net_named
 from engine.models.trees import TreeConfig, TreeModel
@@ -79,6 +80,8 @@ class SingleFits:
             return self._logistic()
         if name == TreeModel.kind:
             return self._trees()
+        if name == ForestModel.kind:
+            return self._forest()
         return self._net(net_named(name, self.settings.net), start, stop, out_of_time)
 
     def _logistic(self) -> SingleFit:
@@ -107,6 +110,15 @@ class SingleFits:
         stop_if_asked(self.should_stop)
         kept = replace(trees, max_trees=max(1, first.ensemble.trees))
         return SingleFit((TreeModel.fit(self.recent, None, kept, **settings),), scores)
+
+    def _forest(self) -> SingleFit:
+        settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
+        first = ForestModel.fit(self.data.train, ForestConfig(), **settings)
+        scores = first.log_odds(self.data.validate.frame)
+        if not self.settings.refit:
+            return SingleFit((first,), scores)
+        stop_if_asked(self.should_stop)
+        return SingleFit((ForestModel.fit(self.recent, ForestConfig(), **settings),), scores)
 
     def _net(
         self, net: NetConfig, start: float, stop: float, out_of_time: Callable[[], bool]
