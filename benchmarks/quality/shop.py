@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Literal
@@ -57,7 +57,8 @@ class Shop:
 
 def measure_shop(shop: Shop, quick: bool) -> list[Row]:
     """All figures of one shop, good or bad."""
-    protocol = shop.protocol
+    # A quick run learns from every third cutoff, the newest always among them.
+    protocol = replace(shop.protocol, train=shop.protocol.train[:: -3 if quick else -1][::-1])
     effort = QUICK if quick else FULL
     orders = read_orders(protocol.case)
     peers = peer_risks(orders, protocol, effort=effort)
@@ -69,16 +70,14 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
             now=LOADED_AT,
         )
         check_rule(loaded, protocol)
-        # A quick run learns from every other cutoff, the newest always among them.
-        teaching = protocol.train[::-2][::-1] if quick else protocol.train
-        train = [_midnight(day) for day in teaching]
+        train = [_midnight(day) for day in protocol.train]
         test = _midnight(protocol.test)
         frames = loaded.frames([*train, test])
     frames = {**frames, test: aligned(frames[test], peers)}
     data = split(frames, loaded.rule, train, [test], seed=SEED)
     scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
     say(f"quality: {protocol.case}: our champion is the {scores.kind}")
-    same_columns = _same_columns(frames, teaching, protocol, effort)
+    same_columns = _same_columns(frames, protocol, effort)
     rows = []
     for window in shop.windows:
         told = peers
@@ -145,13 +144,11 @@ def aligned(ours: LabelledFrame, peers: PeerRisks) -> LabelledFrame:
     return rows
 
 
-def _same_columns(
-    frames: Frames, train: Sequence[date], protocol: Protocol, effort: Effort
-) -> dict[str, Floats]:
-    taught = [frames[_midnight(cutoff)] for cutoff in train]
+def _same_columns(frames: Frames, protocol: Protocol, effort: Effort) -> dict[str, Floats]:
+    taught = [frames[_midnight(cutoff)] for cutoff in protocol.train]
     cutoff = np.repeat(np.arange(len(taught)), [len(rows) for rows in taught])
     users = np.concatenate([rows.frame.user_ids for rows in taught])
-    splits = by_cutoff(train, cutoff, users, protocol.horizon)
+    splits = by_cutoff(protocol.train, cutoff, users, protocol.horizon)
     learners = {
         "LightGBM": lightgbm_small(effort),
         "LightGBM tuned": lightgbm_tuned(effort, lambda *_: splits),

@@ -6,13 +6,13 @@ import json
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.harness import Row, options, run
+from benchmarks.processes import retention
 from benchmarks.terminal.pty_run import Seen, watch
 from engine.errors import StateError
 
@@ -37,7 +37,7 @@ def measure_commands(quick: bool) -> list[Row]:
     rounds = 3 if quick else 7
     nothing = _seconds([sys.executable, "-c", ""], rounds)
     imports = _seconds([sys.executable, "-c", "import typer"], rounds)
-    version = _seconds([_retention(), "--version"], rounds)
+    version = _seconds([retention(), "--version"], rounds)
     peers = {"python, nothing": nothing, "python, import typer": imports}
     return [Row("commands", "version_s", version, peers)]
 
@@ -48,12 +48,12 @@ def measure_app(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = str(Path(folder) / "demo")
         users = "400" if quick else "4000"
-        _run([_retention(), "--workspace", workspace, "demo", "--headless", "--users", users])
-        rank = [_retention(), "--workspace", workspace, "--json", "rank", "--top", "20"]
+        _run([retention(), "--workspace", workspace, "demo", "--headless", "--users", users])
+        rank = [retention(), "--workspace", workspace, "--json", "rank", "--top", "20"]
         rank_s = _seconds(rank, rounds)
         # The list shows names, shortened to its column: the first word of the first name will do.
         first = json.loads(_run(rank))["rows"][0]["name"].split()[0]
-        app = [_retention(), "--workspace", workspace, "--lang", "en"]
+        app = [retention(), "--workspace", workspace, "--lang", "en"]
         ours = _median(lambda: watch(app, marker=first), rounds)
         smallest = _median(lambda: watch([sys.executable, "-c", _SMALLEST_APP]), rounds)
     peer = "smallest Textual app"
@@ -78,18 +78,6 @@ def measure_app(quick: bool) -> list[Row]:
         ),
         Row("app", "peak_memory_mb", ours.peak_memory_mb, {peer: smallest.peak_memory_mb}),
     ]
-
-
-def _retention() -> str:
-    """The program that is installed beside this interpreter."""
-    program = Path(sysconfig.get_path("scripts")) / "retention"
-    if not program.exists():
-        raise StateError(
-            "not_installed",
-            f"{program.name} is not installed beside this interpreter",
-            next_step="Install the package into this environment",
-        )
-    return str(program)
 
 
 def _run(command: Sequence[str]) -> str:
