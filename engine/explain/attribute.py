@@ -25,7 +25,8 @@ from engine.models.blend import RiskModel
 from engine.models.forest import ForestModel, logit
 from engine.models.logistic import LogisticModel
 from engine.models.panel import EVERYONE
-from engine.models.trees import TreeModel
+from engine.models.sequence_trees import SequenceTrees
+from engine.models.trees import TreeEnsemble, TreeModel
 
 if TYPE_CHECKING:
     from engine.models.nets.churn_net import ChurnNet
@@ -253,6 +254,9 @@ def _explainers(model: RiskModel, group_of: NDArray[np.int64], groups: int) -> l
             net = cast("ChurnNet", component)
             explainers.append(_net(net, group_of, groups, read))
             read += net.pooled_width
+        elif isinstance(component, SequenceTrees):
+            explainers.append(_sequence_trees(component, group_of, groups, read))
+            read += component.pooled_width
         else:
             explainers.append(_METHODS[component.kind](component, group_of, groups))
     return explainers
@@ -263,29 +267,72 @@ def _columns_read(component: SingleModel) -> NDArray[np.int64]:
     if isinstance(component, TreeModel | ForestModel):
         trees = component.ensemble
         return np.unique(trees.feature[~trees.is_leaf]).astype(np.int64)
+    if isinstance(component, SequenceTrees):
+        trees = component.ensemble
+        used = np.unique(trees.feature[~trees.is_leaf]).astype(np.int64)
+        return used[used < len(component.columns)]
     if isinstance(component, LogisticModel):
         return np.unique(component.numbers.source[component.coefficients != 0])
     return np.arange(len(component.columns))
 
 
 def _trees(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
-    trees = cast(TreeModel, component).ensemble
+    def inputs(frame: FeatureFrame) -> tuple[NDArray[np.float32], Floats]:
+        return finite(frame.values), component.log_odds(frame)
+
+    def others(peers: _Peers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return finite(peers.values), peers.median
+
+    return _boosted(cast(TreeModel, component).ensemble, group_of, groups, inputs, others)
+
+
+def _sequence_trees(
+    model: SequenceTrees, group_of: NDArray[np.int64], groups: int, read: int
+) -> _Explainer:
+    """The vectors' numbers are columns of the last group; none of them speaks for it."""
+    own = slice(read, read + model.pooled_width)
+    wide = np.append(group_of, np.full(model.pooled_width, groups - 1))
+
+    def inputs(frame: FeatureFrame) -> tuple[NDArray[np.float32], Floats]:
+        values, vectors = model.encode(frame)
+        both = finite(np.concatenate([values, vectors], axis=1))
+        return both, model.encoded_log_odds(values, vectors)
+
+    def others(peers: _Peers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        vectors = peers.pooled[:, own]
+        median = np.append(peers.median, np.median(vectors, axis=0))
+        return finite(np.concatenate([peers.values, vectors], axis=1)), median
+
+    return _boosted(model.ensemble, wide, groups, inputs, others, len(group_of))
+
+
+def _boosted(
+    trees: TreeEnsemble,
+    group_of: NDArray[np.int64],
+    groups: int,
+    inputs: Callable[[FeatureFrame], tuple[NDArray[np.float32], Floats]],
+    others: Callable[[_Peers], tuple[NDArray[np.float32], NDArray[np.float32]]],
+    columns: int | None = None,
+) -> _Explainer:
+    """`inputs`: what the trees read of a frame, and their log-odds; `others`: what they read of
+    the peers, and the median one. The first `columns` (None: all) of it are the model's own."""
     grouped = Game(trees, group_of, groups)
     single = Game(trees, np.arange(len(group_of)), len(group_of))
-    against: dict[str, tuple[PanelShares, float]] = {}
+    against: dict[str, tuple[PanelShares, NDArray[np.float32], float]] = {}
 
     def explain(frame: FeatureFrame) -> _Reading:
-        values = finite(frame.values)
+        values, log_odds = inputs(frame)
 
         def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
             if peers.name not in against:
-                shares = PanelShares(grouped, finite(peers.values))
-                against[peers.name] = shares, float(trees.log_odds(peers.values).mean())
-            shares, baseline = against[peers.name]
+                panel, median = others(peers)
+                baseline = float(trees.log_odds(panel).mean())
+                against[peers.name] = PanelShares(grouped, panel), median, baseline
+            shares, median, baseline = against[peers.name]
             own = values[rows]
-            return _Parts(shares.of(own), pair_shares(single, own, peers.median), baseline)
+            return _Parts(shares.of(own), pair_shares(single, own, median)[:, :columns], baseline)
 
-        return _Reading(component.log_odds(frame), parts)
+        return _Reading(log_odds, parts)
 
     return explain
 

@@ -28,14 +28,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RiskModel:
-    """log-odds = calibration of the mean of the components' log-odds, weighted by `shares`."""
+    """log-odds = calibration of the sum of the components' log-odds, weighed by `shares`.
+
+    The shares add up to 1; a score that is learnt beside the others and holds only what they do
+    not (`engine.models.text`) is added whole, with a share of 1 of its own.
+    """
 
     kind: str  # "blend", or the kind of its only component
     components: tuple[SingleModel, ...]
     calibration: Calibration
     panel: Panel
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON: seed, cutoffs, versions …
-    shares: tuple[float, ...] = ()  # of the components, their sum is 1; empty: all the same
+    shares: tuple[float, ...] = ()  # of the components; empty: the same, of sum 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,13 +51,18 @@ class RiskModel:
         """Whether a frame without events would be scored otherwise."""
         return any(component.reads_sequences for component in self.components)
 
+    @property
+    def reads_messages(self) -> bool:
+        """Whether a frame without messages would be scored otherwise."""
+        return any(component.reads_messages for component in self.components)
+
     def raw_log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
         """The mixed log-odds of the components before calibration, shape (N,)."""
         check_columns(self.kind, self.columns, frame.columns)
         return self.mixed([component.log_odds(frame) for component in self.components])
 
     def mixed(self, parts: Sequence[NDArray[np.float64] | float]) -> NDArray[np.float64]:
-        """The mean by `shares` of one array (or number) a component, all of one shape."""
+        """The sum by `shares` of one array (or number) a component, all of one shape."""
         shares = self.shares or (1 / len(parts),) * len(parts)
         weighed = (share * np.asarray(part) for share, part in zip(shares, parts, strict=True))
         return np.asarray(np.sum(list(weighed), axis=0), np.float64)
@@ -66,6 +75,17 @@ class RiskModel:
     def with_calibration(self, calibration: Calibration) -> RiskModel:
         """The same model with another calibration."""
         return replace(self, calibration=calibration)
+
+    def beside(self, score: SingleModel) -> RiskModel:
+        """The same model and `score`, which was learnt beside it, added whole; not calibrated."""
+        shares = self.shares or (1 / len(self.components),) * len(self.components)
+        return replace(
+            self,
+            kind=BLEND,
+            components=(*self.components, score),
+            shares=(*shares, 1.0),
+            calibration=Calibration(),
+        )
 
     def state(self) -> tuple[Arrays, Config]:
         """All arrays, prefixed by their owner, and the JSON that joins them."""
@@ -125,6 +145,14 @@ def component_class(kind: str) -> type[SingleModel]:
         from engine.models.forest import ForestModel
 
         return ForestModel
+    if kind == "sequence_trees":
+        from engine.models.sequence_trees import SequenceTrees
+
+        return SequenceTrees
+    if kind == "text":
+        from engine.models.text import TextModel
+
+        return TextModel
     if kind == "churn_net":
         from engine.models.nets.churn_net import ChurnNet
 
@@ -132,7 +160,8 @@ def component_class(kind: str) -> type[SingleModel]:
     raise ModelError(
         "unknown_kind",
         f"The model has a part of the kind {kind!r}, which this version does not know",
-        why="Known kinds are logistic, hist_gradient_boosting, random_forest and churn_net",
+        why="Known kinds are logistic, hist_gradient_boosting, sequence_trees, random_forest and "
+        "churn_net",
         next_step="Upgrade retention-workbench, or roll back to an older model",
     )
 

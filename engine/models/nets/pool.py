@@ -39,7 +39,10 @@ class SequencePool(nn.Module, ABC):
         """Last state ‖ mean of the states."""
         if int(length.max()) == 0:
             return self.empty.expand(len(length), -1)
-        states = self.states(events, length)
+        return self.pooled(self.states(events, length), length)
+
+    def pooled(self, states: Tensor, length: Tensor) -> Tensor:
+        """Last state ‖ mean of the states (B, T, hidden) of rows of these lengths."""
         row = torch.arange(len(length), device=length.device)
         last = states[row, (length - 1).clamp(min=0)]
         present = _present(states, length)

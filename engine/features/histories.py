@@ -1,0 +1,90 @@
+"""Histories: what every user had done by many moments, labelled or not, and who came back.
+
+No churn rule is asked: whoever has done anything of late is there. So an encoder of sequences can
+learn from users and weeks that no labelled row speaks of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.features.frame import FeatureFrame
+from engine.features.sequences import ActivityStream, pull_activity
+
+if TYPE_CHECKING:
+    import duckdb
+
+WEEK = timedelta(days=7)
+
+WEEKS_AHEAD = 5
+"""Whether a user is seen again is told for each of so many weeks."""
+
+RECENT_WEEKS = 4
+"""A user who was not seen in so many weeks before a moment has no history there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """N rows, one a user and moment; W weeks ahead."""
+
+    frame: FeatureFrame  # without columns
+    user: NDArray[np.int64]  # (N,) the same number for every row of one user
+    seen: NDArray[np.float32]  # (N, W) 1: active in that week; NaN: the week is not over
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+def pull_histories(
+    connection: duckdb.DuckDBPyConnection, until: datetime, *, weeks: int
+) -> Histories:
+    """What was known at the last moments, a week apart, of which `until` is the newest.
+
+    Nothing that became known at or after `until` is read, neither as a history nor as what
+    followed. Rows are in the order of the moments, then of the users.
+    """
+    moments = [until - WEEK * back for back in reversed(range(weeks))]
+    return histories_of(pull_activity(connection, moments))
+
+
+def histories_of(stream: ActivityStream) -> Histories:
+    """The rows of a stream whose cutoffs lie a week apart."""
+    users, moments = stream.stop.shape
+    before = np.concatenate([stream.begin[:, None], stream.stop], axis=1)
+    active = np.diff(before, axis=1) > 0  # (U, K): in the week that ends at the moment
+    # The first span is all that came before the first moment: nobody knows how late.
+    active[:, 0] = False
+    ahead = np.full((users, moments, WEEKS_AHEAD), np.nan, np.float32)
+    for week in range(WEEKS_AHEAD):
+        ahead[:, : moments - week - 1, week] = active[:, week + 1 :]
+    frames, members, seen = [], [], []
+    for place, moment in enumerate(stream.cutoffs):
+        recent = active[:, max(0, place - RECENT_WEEKS + 1) : place + 1].any(axis=1)
+        own = np.flatnonzero(recent)
+        user_ids = stream.user_ids[own]
+        frames.append((stream.until(moment, user_ids), user_ids, np.datetime64(moment, "s")))
+        members.append(own)
+        seen.append(ahead[own, place])
+    sequences = replace(
+        stream.events,
+        start=np.concatenate([part.start for part, _, _ in frames]),
+        stop=np.concatenate([part.stop for part, _, _ in frames]),
+    )
+    user_ids = np.concatenate([own for _, own, _ in frames])
+    return Histories(
+        FeatureFrame(
+            user_ids,
+            np.concatenate([np.full(len(own), moment) for _, own, moment in frames]),
+            np.full(len(user_ids), "", dtype=object),
+            (),
+            np.zeros((len(user_ids), 0), np.float32),
+            sequences,
+        ),
+        np.concatenate(members),
+        np.concatenate(seen),
+    )

@@ -1,0 +1,1 @@
+"""Self-supervised pretraining of the sequence encoder, on every user's history."""
