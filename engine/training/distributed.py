@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as processes
 
-from engine.errors import Cancelled
+from engine.errors import Cancelled, UsageError
 from engine.training.fit import Assignment, fit_net, use_threads
 from engine.training.team import Team
 
@@ -21,9 +21,16 @@ from engine.training.team import Team
 def joined() -> Iterator[Team]:
     """The team that torchrun's environment describes; at the end the leader dismisses the others.
 
-    Processes speak through NCCL where each has a GPU, else through gloo. Raises `ValueError`
+    Processes speak through NCCL where each has a GPU, else through gloo. Raises `UsageError`
     outside torchrun.
     """
+    if not processes.is_torchelastic_launched():
+        raise UsageError(
+            "no_team",
+            "This process is not one of a team",
+            why="torchrun starts the processes and tells each its place",
+            next_step="Run: torchrun --nproc-per-node 2 -m engine.jobs.together -w DIR",
+        )
     gpu = torch.cuda.is_available() and torch.cuda.device_count() > 1
     processes.init_process_group("nccl" if gpu else "gloo")
     team = Team.of_this_process()
@@ -31,6 +38,7 @@ def joined() -> Iterator[Team]:
         torch.cuda.set_device(team.rank % torch.cuda.device_count())
     try:
         yield team
+        # Reached by an orderly end only: a leader that fails takes the others with it.
         if team.leads:
             team.said(None)
     finally:
