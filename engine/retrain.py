@@ -15,7 +15,7 @@ from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.effects.honest_labels import HonestLabels, honest_labels
 from engine.errors import ModelError, UsageError
 from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
-from engine.evaluation.gate import baseline_shipped, gate
+from engine.evaluation.gate import baseline_chosen, baseline_shipped, gate
 from engine.features.build import FEATURE_VERSION, build_labelled
 from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
@@ -207,6 +207,7 @@ def retrain(
         max_epochs=settings.training.max_epochs,
         threads=settings.training.threads,
         budget_s=budget_s or settings.training.budget_s,
+        window_days=payment_window_days(rows.rule),
         metadata={"feature_version": FEATURE_VERSION},
     )
     data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows)
@@ -217,7 +218,7 @@ def retrain(
         should_stop=should_stop,
     )
     progress("evaluate", 0.9, {})
-    chosen, verdict, said = _judged(rows, challenger, champion, model, settings)
+    chosen, verdict, said = judged(rows, challenger, champion, model, settings)
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
     named = {"champion": f"champion {champion_id}"}
     card = ModelCard(
@@ -251,7 +252,12 @@ def retrain(
     return card
 
 
-def _judged(
+def payment_window_days(rule: ChurnRule) -> float | None:
+    """Lead and horizon of a rule that asks for no payment; None for any other rule."""
+    return rule.lead_days + rule.horizon_days if rule.kind == "no_payment" else None
+
+
+def judged(
     rows: Rows,
     challenger: Challenger,
     champion: ServedModel | None,
@@ -287,16 +293,20 @@ def _judged(
         baseline=said[BASELINE].risk,
         groups=alike(said["challenger"].risk),
     )
-    if wished != "auto" or not verdict.baseline_wins:
+    kind = challenger.model.kind
+    if wished != "auto" or not (verdict.baseline_wins or kind == BASELINE):
         return challenger.model, verdict, said
-    beaten = said | {f"{challenger.model.kind} (beaten)": said["challenger"]}
+    if kind == BASELINE:
+        chosen = (*verdict.statements, baseline_chosen())
+        return challenger.model, replace(verdict, statements=chosen, baseline_wins=True), said
     again = judge(challenger=said[BASELINE].risk, baseline=None, groups=alike(said[BASELINE].risk))
-    shipped = replace(
-        again,
-        statements=(*again.statements, baseline_shipped(challenger.model.kind)),
-        baseline_wins=True,
+    shipped = (*again.statements, baseline_shipped(kind))
+    beaten = {f"{kind} (beaten)": said["challenger"], "challenger": said[BASELINE]}
+    return (
+        challenger.singles[BASELINE],
+        replace(again, statements=shipped, baseline_wins=True),
+        said | beaten,
     )
-    return challenger.singles[BASELINE], shipped, beaten | {"challenger": said[BASELINE]}
 
 
 def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:

@@ -227,6 +227,15 @@ def _against_baseline(loss: Interval, beaten: bool) -> Words:
     )
 
 
+def baseline_chosen() -> Words:
+    """What is said where the calibration rows themselves preferred the baseline."""
+    return Words(
+        "校准样本上基线模型 HistGradientBoosting 明显更好，因此登记的是基线模型。",
+        "On the calibration rows the baseline HistGradientBoosting is clearly better, so the "
+        "baseline is the one that is registered.",
+    )
+
+
 def baseline_shipped(beaten: str) -> Words:
     """What is said of the baseline that is registered in the place of the model it beat."""
     return Words(

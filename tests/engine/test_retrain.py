@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+import pytest
 
 from engine.calibrated import BaseRate
 from engine.evaluation.gate import gate
@@ -16,10 +17,22 @@ from engine.models.blend import RiskModel
 from engine.models.calibration import Calibration
 from engine.models.logistic import LogisticModel
 from engine.models.panel import draw_panel
+from engine.models.trees import TreeConfig
+from engine.monitor.groups import ATTRIBUTES, Groups
+from engine.retrain import Rows, judged
 from engine.served import JudgedRows, served
+from engine.settings import Settings
+from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
+from engine.training.fit import FitConfig
+from engine.types import LabelCounts
+
+NOBODY = Groups(
+    {}, {name: np.array([""], object) for name in ATTRIBUTES}, np.array(["NaT"], "datetime64[us]")
+)
+"""Of no user is anything sensitive known."""
 
 
-def judged(rows: LabelledFrame) -> JudgedRows:
+def one_test(rows: LabelledFrame) -> JudgedRows:
     """`rows` as a test of one cutoff at which every user is worth 100."""
     return JudgedRows(
         rows,
@@ -42,11 +55,11 @@ def test_a_champion_reads_its_own_columns_or_is_not_compared(
         columns=("new", *columns[::-1]),
         values=np.column_stack([np.zeros(len(rows), np.float32), rows.frame.values[:, ::-1]]),
     )
-    found = served(champion, judged(replace(rows, frame=turned)))
+    found = served(champion, one_test(replace(rows, frame=turned)))
     assert found is not None
     np.testing.assert_array_equal(found.risk, expected)
     fewer = replace(rows.frame, columns=columns[1:], values=rows.frame.values[:, 1:])
-    assert served(champion, judged(replace(rows, frame=fewer))) is None
+    assert served(champion, one_test(replace(rows, frame=fewer))) is None
 
 
 def test_a_test_sees_risks_as_they_would_have_been_served(
@@ -62,11 +75,11 @@ def test_a_test_sees_risks_as_they_would_have_been_served(
     }
     model = RiskModel("logistic", (component,), Calibration(), panel, then)
     cutoff = rows.frame.cutoffs[0].astype(datetime)
-    still = served(model, judged(rows))
+    still = served(model, one_test(rows))
     older = {cutoff: BaseRate(datetime(2026, 1, 1), 0.6, 5000)}
     newer = {cutoff: BaseRate(datetime(2026, 2, 1), 0.6, 5000)}
-    same = served(model, replace(judged(rows), base_rates=older))
-    moved = served(model, replace(judged(rows), base_rates=newer))
+    same = served(model, replace(one_test(rows), base_rates=older))
+    moved = served(model, replace(one_test(rows), base_rates=newer))
     assert still is not None
     assert same is not None
     assert moved is not None
@@ -87,3 +100,48 @@ def test_the_verdict_says_that_nothing_could_be_compared() -> None:
     assert verdict.wins
     assert "cannot be compared" in verdict.statements[0].en
     assert "no champion yet" not in " ".join(words.en for words in verdict.statements)
+
+
+@pytest.mark.slow
+def test_a_useless_net_gives_way_to_the_baseline(planted: Callable[..., LabelledFrame]) -> None:
+    """All that tells churn is in the numbers, and the net has had no time to read them."""
+    parts = [
+        planted(2_000, seed=seed, cutoff=f"2026-0{seed}-01", numbers=2.0) for seed in range(1, 5)
+    ]
+    config = TrainingConfig(
+        model="churn_net",
+        seed=7,
+        threads=1,
+        max_epochs=1,
+        fit=FitConfig(learning_rate=1e-6),
+        trees=TreeConfig(max_trees=40),
+    )
+    trained = train_challenger(TrainingData(*parts), config)
+    rows = Rows(
+        plan=None,  # type: ignore[arg-type]  # not read here
+        rule=None,  # type: ignore[arg-type]
+        train=parts[0],
+        validate=parts[1],
+        calibrate=parts[2],
+        test=one_test(parts[3]),
+        labels=LabelCounts(untreated=6_000),
+        groups=NOBODY,
+    )
+    chosen, verdict, said = judged(rows, trained, None, "auto", Settings())
+    assert chosen.kind == "hist_gradient_boosting"
+    assert verdict.baseline_wins
+    assert verdict.wins
+    assert "so the baseline is the one that is registered" in verdict.statements[-1].en
+    assert verdict.statements[-1].zh.endswith("因此登记的是基线模型。")
+    np.testing.assert_array_equal(said["challenger"].risk, said["hist_gradient_boosting"].risk)
+    assert "churn_net (beaten)" in said
+
+    wished, kept, _ = judged(rows, trained, None, "churn_net", Settings())
+    assert wished.kind == "churn_net"  # asked for by name: the verdict says no, and why
+    assert not kept.wins
+    assert any(words.en.endswith("ship the baseline.") for words in kept.statements)
+
+    preferred = replace(trained, model=trained.singles["hist_gradient_boosting"])
+    own, verdict, _ = judged(rows, preferred, None, "auto", Settings())
+    assert own is preferred.model
+    assert "On the calibration rows the baseline" in verdict.statements[-1].en
