@@ -1,6 +1,7 @@
 """The peers on shops' orders: recency, BG/NBD, Pareto/NBD, and learners on RFM columns.
 
-BG/NBD is the engine's own (tested against the published figures); all else is other people's.
+BG/NBD and Pareto/NBD are the engine's own (tested against the published figures); all else is
+other people's.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from benchmarks.peers.learners import (
     logistic,
 )
 from benchmarks.peers.orders import Orders, day_number
-from benchmarks.peers.pareto import ParetoNbd, fit_pareto_nbd
 from benchmarks.peers.rfm import log_rfm, rfm
 from engine.models.btyd import BetaGeometric, PurchaseHistory, fit_bg_nbd, purchase_history
+from engine.models.btyd_pareto import ParetoNbd, fit_pareto_nbd
 
 Floats = NDArray[np.float64]
 
