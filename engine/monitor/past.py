@@ -34,7 +34,7 @@ COMPARED_ROWS = 3_000
 """Of every cutoff: what more rows would tell of drift is smaller than what months do."""
 JUDGED_ROWS = 5_000
 """Of every cutoff whose labels are looked at."""
-UNSEEN_CUTOFFS = 3
+UNSEEN_CUTOFFS = 6
 """The newest mature cutoffs that the model did not learn from."""
 
 

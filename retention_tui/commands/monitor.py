@@ -19,7 +19,7 @@ from retention_tui.words import name, plan_name
 SHOWN_COLUMNS = 10
 """Of the drift table; the page and the JSON have all."""
 LABEL_CELLS = 36
-DISTURBANCE_CELLS = 32
+DISTURBANCE_CELLS = 30
 GROUP_CELLS = 20
 
 
@@ -154,7 +154,7 @@ def _show_stress(session: Session, stress: Stress) -> None:
     language = session.language
     print()
     session.table(
-        ("disturbance", "model", "tau", "top 10% kept", "change"),
+        ("disturbance", "model", "tau", "top kept", "change"),
         (
             (
                 fit(one.words.pick(language), DISTURBANCE_CELLS),

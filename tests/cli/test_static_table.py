@@ -61,6 +61,9 @@ def test_from_file_to_outbox(
     exported = command(capsys, workspace, "export", "reasons", "--format", "csv")
     assert exported["rows"] > stayed
 
+    assert run(["monitor", "--workspace", str(workspace), "--lang", "en"]) == 1
+    assert "without a time axis has no past" in capsys.readouterr().err
+
     # A challenger on the same rows scores exactly as the champion: nothing to win.
     again = command(capsys, workspace, "train")
     assert not again["verdict"]["wins"]
