@@ -94,6 +94,7 @@ def score(
                 cutoff,
                 columns=model.columns,
                 sequences=model.reads_sequences,
+                messages=model.reads_messages,
                 snapshots=workspace_snapshots(places, settings),
             )
             specs = SPECS
@@ -112,7 +113,7 @@ def score(
     if shift is not None and isinstance(model, RiskModel):
         model = model.with_calibration(model.calibration.moved(shift.shift))
     explainer = Explainer(model, specs, currency=loaded.currency, model_id=model_id)
-    actionable = {spec.group for spec in specs if spec.actionable} | {"sequence"}
+    actionable = {spec.group for spec in specs if spec.actionable} | {"sequence", "text"}
     with scratch(places.ledger, "scores-") as draft:
         risk = _explain(explainer, frame, draft, actionable, chunk_rows, progress)
         at_risk = risk * worth.value

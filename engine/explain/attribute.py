@@ -26,6 +26,7 @@ from engine.models.forest import ForestModel, logit
 from engine.models.logistic import LogisticModel
 from engine.models.panel import EVERYONE
 from engine.models.sequence_trees import SequenceTrees
+from engine.models.text import TextModel
 from engine.models.trees import TreeEnsemble, TreeModel
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 NET = "churn_net"
 """The kind of component that reads sequences; its module is imported only with one."""
+
+TEXT = "text"
+"""The group of what users wrote; like `sequence` it has no column."""
 
 SEQUENCE = "sequence"
 """The group of what a net reads in the order and timing of events; it has no column."""
@@ -104,13 +108,13 @@ def attribute(
 ) -> Attribution:
     """What every group adds to each user's log-odds against retained users of the same segment.
 
-    `groups` maps every column of the model to its group; a model with a net has the group
-    `sequence` besides. `panel_size` panel users a segment are compared with: more of them steady
-    the baseline and cost the net in proportion. The column that speaks for a group is one with a
-    large contribution in the direction of the group's (for trees its Shapley value, columns as
-    players, against the median retained user), if possible one that differs from the median
-    in its usual direction: `directions` maps a column to +1 (a higher value usually raises the
-    risk), -1 or 0.
+    `groups` maps every column of the model to its group; a model that reads events has the group
+    `sequence` besides, one that reads messages the group `text` (against who wrote nothing).
+    `panel_size` panel users a segment are compared with: more of them steady the baseline and cost
+    the net in proportion. The column that speaks for a group is one with a large contribution in
+    the direction of the group's (for trees its Shapley value, columns as players, against the
+    median retained user), if possible one that differs from the median in its usual direction:
+    `directions` maps a column to +1 (a higher value usually raises the risk), -1 or 0.
 
     Raises `ModelError` for a column without a group and for a frame with other columns.
     """
@@ -140,7 +144,7 @@ class Attributor:
                     next_step="Train a model on the present features",
                 )
         usual = directions or {}
-        order = [*sorted({groups[column] for column in model.columns}), SEQUENCE]
+        order = [*sorted({groups[column] for column in model.columns}), TEXT, SEQUENCE]
         self._model = model
         self._panel_size = panel_size
         self._group_of = np.array([order.index(groups[column]) for column in model.columns])
@@ -151,6 +155,7 @@ class Attributor:
         for component in model.components:
             read[self._group_of[_columns_read(component)]] = True
             read[-1] |= component.reads_sequences
+            read[-2] |= component.reads_messages
         self._read = read  # (G,) groups that any component looks at
         self._groups = tuple(name for name, kept in zip(order, read, strict=True) if kept)
 
@@ -408,6 +413,22 @@ def _net(net: ChurnNet, group_of: NDArray[np.int64], groups: int, read: int) -> 
     return explain
 
 
+def _text(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
+    """The score is added whole: it is its own share, against users who wrote nothing."""
+
+    def explain(frame: FeatureFrame) -> _Reading:
+        score = component.log_odds(frame)
+
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            grouped = np.zeros((len(rows), groups))
+            grouped[:, -2] = score[rows]
+            return _Parts(grouped, np.zeros((len(rows), len(group_of))), 0.0)
+
+        return _Reading(score, parts)
+
+    return explain
+
+
 def _by_group(parts: Floats, owner: NDArray[np.int64], owners: int) -> Floats:
     """(n, P) parts summed to (n, owners)."""
     sums = np.zeros((owners, len(parts)))
@@ -419,5 +440,6 @@ _METHODS: Mapping[str, Callable[[SingleModel, NDArray[np.int64], int], _Explaine
     TreeModel.kind: _trees,
     ForestModel.kind: _forest,
     LogisticModel.kind: _logistic,
+    TextModel.kind: _text,
 }
-"""How a component that reads columns only is explained, by kind."""
+"""How a component that reads no events is explained, by kind."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, attribute, panel_rows
+from engine.explain.attribute import PANEL_SIZE, SEQUENCE, TEXT, attribute, panel_rows
 from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
 from engine.models.blend import RiskModel
@@ -32,11 +32,12 @@ def deletion(
     """Replace each user's strongest risk-raising group by the panel users' values, one after the
     other, and compare the mean log-odds with the user's own.
 
-    The group `sequence` has no columns and is passed over. Costs N × panel_size predictions.
+    The groups `sequence` and `text` have no columns and are passed over. Costs N × panel_size
+    predictions.
     """
     groups = {spec.name: spec.group for spec in specs}
     found = attribute(model, frame, groups, panel_size=panel_size)
-    kept = [i for i, name in enumerate(found.groups) if name != SEQUENCE]
+    kept = [i for i, name in enumerate(found.groups) if name not in (SEQUENCE, TEXT)]
     shares = found.contributions[:, kept]
     tested = np.flatnonzero(shares.max(axis=1, initial=0.0) > 0)
     owner = np.array([groups[name] for name in frame.columns])

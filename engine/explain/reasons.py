@@ -9,7 +9,8 @@ from typing import cast
 import numpy as np
 
 from engine.errors import ModelError
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, Attribution, Attributor
+from engine.explain.attribute import PANEL_SIZE, SEQUENCE, TEXT, Attribution, Attributor
+from engine.explain.messages import phrases, wrote
 from engine.explain.recent import recent_counts, stand_out
 from engine.explain.words import sentence
 from engine.features.frame import FeatureFrame
@@ -134,6 +135,10 @@ class _Writer:
         ]
         self._kinds = frame.sequences.kinds
         self._counts = recent_counts(frame) if SEQUENCE in shares.groups else None
+        self._phrases: list[str] = []
+        if TEXT in shares.groups:
+            text = shares.contributions[:, shares.groups.index(TEXT)]
+            self._phrases = phrases(model, frame, text > 0)
         self._total = np.abs(shares.contributions).sum(axis=1) + np.abs(shares.remainder)
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
@@ -150,6 +155,9 @@ class _Writer:
         name = self._shares.groups[group]
         share = contribution / float(self._total[row])
         column = int(self._shares.leading[row, group])
+        if column < 0 and name == TEXT:
+            words = wrote(self._phrases[row], raises=contribution > 0)
+            return Reason(name, TEXT, contribution, share, None, None, words)
         if column < 0:
             assert self._counts is not None
             words = stand_out(

@@ -41,9 +41,11 @@ GROUPS: Mapping[str, Words] = MappingProxyType(
         "history": Words("历史与消费习惯", "History and habits"),
         "calendar": Words("季节", "Season"),
         "sequence": Words("近期行为的顺序", "Order of recent actions"),
+        "text": Words("近期留言的内容", "What recent messages say"),
     }
 )
-"""Codes are a contract; "sequence" has no column: it is the events themselves."""
+"""Codes are a contract; "sequence" and "text" have no column: they are the events and the messages
+themselves."""
 
 SPECS: tuple[FeatureSpec, ...] = (
     *activity.SPECS,

@@ -68,17 +68,27 @@ class Messages:
 def joined(parts: Sequence[Messages | None]) -> Messages | None:
     """The messages of all rows of `parts`; None where one of them has none.
 
-    Raises `ValueError` for parts that do not share their flat arrays.
+    Parts of one build share their flat arrays; those of other builds are put one behind another.
     """
     found = [part for part in parts if part is not None]
     if not found or len(found) < len(parts):
         return None
-    if any(part.content is not found[0].content for part in found):
-        raise ValueError("messages of different builds cannot be joined")
-    return replace(
-        found[0],
-        start=np.concatenate([part.start for part in found]),
-        stop=np.concatenate([part.stop for part in found]),
+    builds: dict[int, Messages] = {id(part.content): part for part in found}
+    flat = list(builds.values())
+    before = dict(zip(builds, np.cumsum([0, *(len(one.seen_s) for one in flat)]), strict=False))
+    if len(flat) > 1:
+        lengths = np.concatenate([np.diff(one.offset) for one in flat])
+        content = np.concatenate([one.content for one in flat])
+        offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        seen_s = np.concatenate([one.seen_s for one in flat])
+    else:
+        content, offset, seen_s = flat[0].content, flat[0].offset, flat[0].seen_s
+    return Messages(
+        content,
+        offset,
+        seen_s,
+        start=np.concatenate([part.start + before[id(part.content)] for part in found]),
+        stop=np.concatenate([part.stop + before[id(part.content)] for part in found]),
     )
 
 

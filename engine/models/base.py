@@ -37,6 +37,11 @@ class SingleModel(ABC):
         return False
 
     @property
+    def reads_messages(self) -> bool:
+        """Whether a frame without messages would be scored otherwise."""
+        return False
+
+    @property
     def limits(self) -> Mapping[str, tuple[float, float]]:
         """The lowest and the highest value of each column that makes a difference: outliers beyond
         are winsorised. Empty for a model that only compares values, as trees do."""

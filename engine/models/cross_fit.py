@@ -51,6 +51,11 @@ class CrossFitted:
         """Whether a frame without events would be scored otherwise."""
         return any(member.reads_sequences for member in self.members)
 
+    @property
+    def reads_messages(self) -> bool:
+        """Whether a frame without messages would be scored otherwise."""
+        return any(member.reads_messages for member in self.members)
+
     def parts(self, frame: FeatureFrame) -> Iterator[tuple[NDArray[np.int64], RiskModel]]:
         """The rows of each fold that occurs in `frame`, and the member that may speak of them."""
         fold = fold_of(frame.user_ids, len(self.members), self.salt)

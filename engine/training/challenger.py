@@ -22,12 +22,14 @@ from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
 from engine.models.nets.config import NETS, NetConfig
 from engine.models.panel import Panel, draw_panel
+from engine.models.text import TextModel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import choose_calibration, fit_calibration
 from engine.training.fit import FitConfig, use_threads
 from engine.training.progress import Progress, ShouldStop, never, unheard
 from engine.training.rows import TrainingData, check_rows
 from engine.training.single_fits import FitSettings, SingleFit, SingleFits
+from engine.training.text import TextTrial, fit_text, trial
 
 __all__ = [
     "MODEL_CHOICES",
@@ -80,6 +82,7 @@ class Challenger:
     losses: Mapping[str, float]  # kind -> log loss on the calibration rows, calibrated
     learning: tuple[Mapping[str, float], ...]  # of the net: epoch, train_loss, valid_loss
     seconds: float
+    text: TextTrial | None = None  # None: no score of messages was tried
 
 
 def train_challenger(
@@ -164,14 +167,38 @@ class TrainingRun:
         )
         # The choice is made with two parameters each: more of them would flatter on these rows.
         served = {name: self.recalibrated(model) for name, model in candidates.items()}
+        text, tried = self._text(fitted)
+        shipped = (
+            served[chosen] if text is None else self.recalibrated(candidates[chosen].beside(text))
+        )
         return Challenger(
-            served[chosen],
+            shipped,
             {name: served[name] for name in names},
             served.get(BLEND),
             {name: self._mean(values) for name, values in losses.items()},
             fitted[net].learning if net else (),
             self.clock() - self.started,
+            tried,
         )
+
+    def _text(self, fitted: Mapping[str, SingleFit]) -> tuple[TextModel | None, TextTrial | None]:
+        """The score of messages if it helps, and whether it did.
+
+        It is learnt beside logistic regression, which cannot learn the training rows by heart, and
+        tried beside the trees on the validation rows. A model asked for by name stays alone.
+        """
+        if self.config.model not in ("auto", BLEND) or not len(self.data.validate):
+            return None, None
+        (logistic,) = fitted[LogisticModel.kind].components
+        first = fit_text(self.data.train, logistic.log_odds(self.data.train.frame))
+        if first is None:
+            return None, None
+        tried = trial(self.data.validate, fitted[TreeModel.kind].valid_log_odds, first)
+        if not tried.wins:
+            return None, tried
+        if not self.config.refit:
+            return first, tried
+        return fit_text(self.recent, logistic.log_odds(self.recent.frame)), tried
 
     def candidates(self, fitted: Mapping[str, SingleFit], net: str | None) -> dict[str, RiskModel]:
         """The models fitted, calibrated with two parameters; with a net their blend too."""

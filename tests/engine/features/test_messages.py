@@ -73,6 +73,7 @@ def test_only_the_newest_are_kept_and_equal_moments_are_ordered_by_text(
     open_world: Callable[..., duckdb.DuckDBPyConnection], cutoff: datetime
 ) -> None:
     hour = timedelta(hours=1)
+    rows: list[tuple[str, datetime, datetime, str | None]]
     rows = [("a", cutoff - n * hour, cutoff - n * hour, f"{n:02d}") for n in range(1, 30)]
     rows += [("b", cutoff - hour, cutoff - hour, text) for text in ("y", "x")]
     users = np.array(["a", "b"], dtype=object)
