@@ -32,6 +32,11 @@ class Places:
         return self.folder / "features"
 
     @property
+    def encoders(self) -> Path:
+        """Pretrained encoders of event sequences: a cache, can be deleted."""
+        return self.folder / "encoders"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 

@@ -81,6 +81,8 @@ class TrainingSettings(Section):
     """Seconds that one retrain may take. 一次训练的时间上限（秒）。"""
     feature_cache_mb: int = Field(default=4096, ge=0)
     """Disk for the features of past cutoffs; 0: none kept. 特征快照占用磁盘的上限，0 为不保留。"""
+    pretraining: bool = False
+    """An encoder learns from all event sequences first. 先用全部行为序列预训练编码器。"""
     threads: int = Field(default=0, ge=0)
     """Of the fit; 0: one less than the machine has. 拟合用的线程数；0 表示比核数少一个。"""
     accept_features: list[str] = []

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.features.frame import FeatureFrame
-from engine.features.sequences import ActivityStream, pull_activity
+from engine.features.sequences import ActivityStream, activity_sql, pull_activity
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,15 +41,22 @@ class Histories:
 
 
 def pull_histories(
-    connection: duckdb.DuckDBPyConnection, until: datetime, *, weeks: int
+    connection: duckdb.DuckDBPyConnection, until: datetime, *, weeks: int, most_users: int
 ) -> Histories:
     """What was known at the last moments, a week apart, of which `until` is the newest.
 
     Nothing that became known at or after `until` is read, neither as a history nor as what
-    followed. Rows are in the order of the moments, then of the users.
+    followed. Of more than `most_users` active users those come first whose ids do by a hash. Rows
+    are in the order of the moments, then of the users.
     """
     moments = [until - WEEK * back for back in reversed(range(weeks))]
-    return histories_of(pull_activity(connection, moments))
+    found = connection.execute(
+        f"SELECT DISTINCT user_id FROM ({activity_sql()}) AS activity "
+        "ORDER BY md5(user_id), user_id LIMIT $most",
+        {"until": until, "most": most_users},
+    ).fetchnumpy()["user_id"]
+    user_ids = np.sort(np.asarray(found, dtype=object))
+    return histories_of(pull_activity(connection, moments, user_ids))
 
 
 def histories_of(stream: ActivityStream) -> Histories:

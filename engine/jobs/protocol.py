@@ -60,6 +60,8 @@ _STAGES = {
     "features": Words("计算特征", "Computing features"),
     "logistic": Words("训练逻辑回归", "Fitting logistic regression"),
     "hist_gradient_boosting": Words("训练梯度提升树", "Fitting gradient boosting"),
+    "pretrain": Words("预训练序列编码器", "Pretraining the sequence encoder"),
+    "sequence_trees": Words("训练读取序列的提升树", "Boosting trees that read sequences"),
     "random_forest": Words("训练随机森林", "Growing a random forest"),
     "churn_net": Words("训练神经网络", "Training the net"),
     "mlp": Words("训练多层感知机", "Training the multilayer perceptron"),

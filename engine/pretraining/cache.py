@@ -91,6 +91,7 @@ def encoder_key(
     config: PretrainingConfig,
     *,
     weeks: int,
+    most_users: int,
     seed: int,
     threads: int,
 ) -> str | None:
@@ -100,6 +101,7 @@ def encoder_key(
     told = {
         "config": json.dumps(asdict(config), sort_keys=True),
         "weeks": weeks,
+        "most_users": most_users,
         "seed": seed,
         "threads": threads,
         "version": VERSION,
