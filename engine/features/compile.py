@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.features.spec import FeatureSpec
 from engine.features.views import ONE_ROW_PER_USER, PASSES, reads, views, with_needed
@@ -26,6 +26,9 @@ BLOCK = "features_of_"
 
 JOINED = "joined"
 """The part in which every block stands beside the others."""
+
+OF_POPULATION = "AND user_id IN (SELECT user_id FROM population)"
+"""In a view: a look at each row that spares the grouping of others' rows; no value rests on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class FeatureQuery:
         """The parts to keep as tables when memory counts, in order.
 
         A part that two others read is computed once, and so is each block of features: one
-        grouping is in memory at a time. Passes over raw events are cheaper than a copy of them.
+        grouping is in memory at a time. Windows sort: their rows are kept, because DuckDB spills
+        where one statement both sorts and groups them. Passes over raw events are cheaper than a
+        copy of them.
         """
         readers = Counter(
             name for sql in self.parts.values() for name in reads(sql) & self.parts.keys()
@@ -67,8 +72,14 @@ class FeatureQuery:
             for name in self.parts
             if name == "population"
             or name.startswith(BLOCK)
+            or " OVER " in self.parts[name]
             or (readers[name] > 1 and name not in PASSES and name != JOINED)
         )
+
+    def of_everyone(self) -> FeatureQuery:
+        """The same result by parts that group everybody's rows: cheaper where few are left out."""
+        parts = {name: sql.replace(OF_POPULATION, "") for name, sql in self.parts.items()}
+        return replace(self, parts=parts)
 
     def _inlined(self, sql: str, kept: Set[str]) -> dict[str, str]:
         """The parts that `sql` needs besides `kept`, in order."""

@@ -26,6 +26,9 @@ SLICE_ROWS = 131_072
 THREAD_BYTES = 1 << 30
 """What a thread needs to group a hundred million events without failing; fewer threads spill."""
 
+EVERYONE_SHARE = 0.7
+"""From here on the rows of the users left out cost less than asking each row whose it is."""
+
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
@@ -44,11 +47,13 @@ def feature_chunks(
     last chunk is read, and holds no table of this afterwards.
     """
     kept = query.tables()
-    statements = {name: query.statement(name, frozenset(kept)) for name in kept}
     with _bounded_threads(connection):
         try:
             for place, name in enumerate(kept):
-                _run(connection, f"CREATE TEMP TABLE {name} AS {statements[name]}", values)
+                statement = query.statement(name, frozenset(kept))
+                _run(connection, f"CREATE TEMP TABLE {name} AS {statement}", values)
+                if name == "population" and _nearly_everyone(connection):
+                    query = query.of_everyone()
                 for done in _last_read(query, kept, place):
                     connection.execute(f"DROP TABLE temp.main.{done}")
             for condition, bounds in _slices(connection, slice_rows):
@@ -73,6 +78,15 @@ def _last_read(query: FeatureQuery, kept: tuple[str, ...], place: int) -> list[s
         for name in kept[: place + 1]
         if name not in wanted and name in query.read_by(query.parts[kept[place]], names)
     ]
+
+
+def _nearly_everyone(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Is so much of the users in the population that leaving the others out does not pay?"""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM temp.main.population), (SELECT count(*) FROM users)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]) >= EVERYONE_SHARE * int(row[1])
 
 
 def _slices(

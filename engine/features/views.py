@@ -23,7 +23,12 @@ _WORD = re.compile(r"[a-z_][a-z_0-9]*")
 def views() -> Mapping[str, str]:
     """Name to SELECT text, placeholders filled, comments left out."""
     folder = resources.files("engine.features") / "views"
-    spellings = {**SPELLINGS, **{name: one_of("kind", kinds) for name, kinds in KINDS.items()}}
+    named = dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds)
+    spellings = {
+        **SPELLINGS,
+        **{name: one_of("kind", kinds) for name, kinds in KINDS.items()},
+        "kinds": ", ".join(f"({kind!r})" for kind in named),
+    }
     return {
         entry.name.removesuffix(".sql"): without_comments(entry.read_text("utf-8")).format_map(
             spellings

@@ -7,5 +7,7 @@ SELECT
     min(day) OVER (PARTITION BY user_id) AS silent_days,
     day + row_number() OVER days AS run,
     ({week_day} + 180 - day) % 7 + 1 AS week_day
-FROM event_days
+FROM (
+    SELECT user_id, day FROM event_days UNION ALL SELECT user_id, day FROM older_days
+) AS days_seen
 WINDOW days AS (PARTITION BY user_id ORDER BY day DESC)

@@ -1,11 +1,9 @@
 -- One row per user and day with a succeeded payment: several lines of one order count once.
 -- lines = payments of the day; gap_days = days since the previous such day; silent_days = whole
--- days since the last one; newest = 1: the last one.
+-- days since the last one; newest = 1: the last one. One order of the days serves all three.
 SELECT
-    user_id, day, amount_u, lines,
-    lag(day) OVER (PARTITION BY user_id ORDER BY day DESC) - day AS gap_days,
-    min(day) OVER (PARTITION BY user_id) AS silent_days,
-    row_number() OVER (PARTITION BY user_id ORDER BY day ASC) AS newest
+    user_id, day, amount_u, lines, lead(day) OVER days - day AS gap_days,
+    min(day) OVER (PARTITION BY user_id) AS silent_days, row_number() OVER days AS newest
 FROM (
     SELECT
         user_id,
@@ -15,3 +13,4 @@ FROM (
     WHERE status = 'succeeded'
     GROUP BY 1, 2
 ) AS days_paid
+WINDOW days AS (PARTITION BY user_id ORDER BY day ASC)

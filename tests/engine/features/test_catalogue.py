@@ -212,3 +212,14 @@ def test_the_feature_version_is_the_text() -> None:
     some = compile_features(SPECS[:5], ALL_TABLES)
     assert some == compile_features(SPECS[:5], ALL_TABLES)
     assert some != compile_features(SPECS[:4], ALL_TABLES)
+
+
+def test_the_days_with_numbers_reach_as_far_as_any_window_over_them() -> None:
+    """`event_days` ends at 90 days: a longer window would be cut without a word."""
+    bounds = [
+        int(days)
+        for spec in SPECS
+        if spec.over == "event_days"
+        for days in re.findall(r"day < (\d+)", spec.expression)
+    ]
+    assert max(bounds) == 90

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from engine.features import run
 from engine.features.available import available
 from engine.features.catalogue import available_specs
 from engine.features.compile import FeatureQuery, feature_query
@@ -69,6 +70,19 @@ def test_slices_of_users_make_the_whole(
     whole = in_parts(connection, inactive, cutoff)
     split = in_parts(connection, inactive, cutoff, slice_rows=slice_rows, rows=2048)
     assert_same(whole, split)
+
+
+def test_leaving_others_out_early_or_late_is_the_same(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+    for share in (0.0, 2.0):
+        monkeypatch.setattr(run, "EVERYONE_SHARE", share)
+        found.append(in_parts(connection, rule, cutoff))
+    assert_same(*found)
 
 
 @pytest.mark.parametrize("setting", ["memory_limit = '200MB'", "threads = 2"])
