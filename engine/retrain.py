@@ -107,6 +107,7 @@ def collect_rows(
             rule,
             plan.all,
             sequences=sequences,
+            messages=settings.training.read_messages,
             times=times,
             snapshots=workspace_snapshots(places, settings),
             progress=progress,
@@ -219,6 +220,9 @@ def retrain(
     )
     progress("evaluate", 0.9, {})
     chosen, verdict, said = judged(rows, challenger, champion, model, settings)
+    text = challenger.text
+    if text is not None and (chosen.reads_messages or not text.wins):
+        verdict = replace(verdict, statements=(*verdict.statements, text.words))
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
     named = {"champion": f"champion {champion_id}"}
     card = ModelCard(

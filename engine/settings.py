@@ -83,6 +83,8 @@ class TrainingSettings(Section):
     """Disk for the features of past cutoffs; 0: none kept. 特征快照占用磁盘的上限，0 为不保留。"""
     pretraining: bool = False
     """An encoder learns from all event sequences first. 先用全部行为序列预训练编码器。"""
+    read_messages: bool = True
+    """What users wrote may teach a model, where it helps. 有帮助时，模型可学习用户的留言。"""
     threads: int = Field(default=0, ge=0)
     """Of the fit; 0: one less than the machine has. 拟合用的线程数；0 表示比核数少一个。"""
     accept_features: list[str] = []

@@ -21,6 +21,7 @@ from engine.models.calibration import log_loss, sigmoid
 from engine.models.text import BATCH_MESSAGES, TextModel, Vocabulary, cells, faded
 from engine.models.tokens import tokens
 from engine.training.calibrate import fit_calibration
+from engine.types import Words
 
 FEWEST_USERS = 20
 MOST_PIECES = 30_000
@@ -48,6 +49,24 @@ class TextTrial:
     def wins(self) -> bool:
         """By more than one standard error."""
         return self.loss - self.with_text > self.standard_error
+
+    @property
+    def words(self) -> Words:
+        """What the card says of it."""
+        zh, en = (
+            ("留言文字有帮助，已采用", "What users wrote helps and is used")
+            if self.wins
+            else (
+                "留言文字没有明显帮助，未采用",
+                "What users wrote does not clearly help and is not used",
+            )
+        )
+        gain = self.loss - self.with_text
+        return Words(
+            f"{zh}：验证样本的对数损失降低 {gain:.4f}（标准误 {self.standard_error:.4f}）。",
+            f"{en}: log loss of the validation rows is lower by {gain:.4f} "
+            f"(standard error {self.standard_error:.4f}).",
+        )
 
 
 def fit_text(rows: LabelledFrame, offset: Floats) -> TextModel | None:

@@ -58,6 +58,7 @@ FIELDS = [
     ("training", "budget_s", "90", 90.0),
     ("training", "feature_cache_mb", "17", 17),
     ("training", "pretraining", "true", True),
+    ("training", "read_messages", "false", False),
     ("training", "threads", "1", 1),
     ("training", "accept_features", '["days_to_expiry"]', ["days_to_expiry"]),
     ("risk", "medium", "0.1", 0.1),
