@@ -17,7 +17,7 @@ from engine.errors import RetentionError
 from engine.types import Band, ExportFormat, RankPage, RankQuery, RiskRow, ScoringRun
 from retention_tui.actions import bindings
 from retention_tui.i18n import N_, current_language, t, tn
-from retention_tui.i18n.formats import day, days_before, money, number
+from retention_tui.i18n.formats import day, days_before, money, number, percent
 from retention_tui.modals.export import ExportDialog
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.compose import ComposeScreen
@@ -204,6 +204,17 @@ class RiskScreen(DataScreen):
                     word=t("scored {when}", when=day(run.created_at, self.workbench.timezone)),
                 )
             )
+            if run.prior_shift is not None and run.prior_shift.shift:
+                parts.append(
+                    Content.from_markup(
+                        "[$foreground-muted]$word[/]",
+                        word=t(
+                            "base rate {then} -> {now}",
+                            then=percent(run.prior_shift.calibrated.rate, 1),
+                            now=percent(run.prior_shift.newest.rate, 1),
+                        ),
+                    )
+                )
         self.query_one("#summary", Static).update(Content("  ").join(parts))
 
     def _show_status(self) -> None:

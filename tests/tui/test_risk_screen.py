@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 from tui_support import (
     USERS,
@@ -14,6 +17,7 @@ from tui_support import (
     workbench,
 )
 
+from engine.calibrated import BaseRate, PriorShift
 from engine.errors import DatabaseBusy
 from engine.types import RankQuery
 from retention_tui.app import RetentionApp
@@ -41,6 +45,16 @@ async def test_it_says_loading_then_shows_the_list(fake: FakeEngineClient) -> No
         await wait_for(pilot, lambda: "Emma Clark" in screen_text(app), "shows the list")
         assert risk_screen(app).state is State.READY
         await wait_for(pilot, lambda: settled(app), "rest")
+
+
+async def test_it_says_that_risks_follow_the_base_rate(fake: FakeEngineClient) -> None:
+    assert fake.run is not None
+    then = BaseRate(datetime(2026, 6, 1), 0.121, 5_000)
+    now = BaseRate(datetime(2026, 8, 1), 0.158, 5_000)
+    fake.run = replace(fake.run, prior_shift=PriorShift(then, now, 0.31))
+    app = workbench(fake, language="en")
+    async with running(app, (120, 24)):
+        assert "base rate 12.1% -> 15.8%" in screen_text(app)
 
 
 async def test_not_scored_and_not_loaded_are_told_apart(fake: FakeEngineClient) -> None:
