@@ -1,4 +1,4 @@
-"""Histories: what every user had done by many moments, labelled or not, and who came back.
+"""Histories: what every user had done by many moments, labelled or not, and what followed.
 
 No churn rule is asked: whoever has done anything of late is there. So an encoder of sequences can
 learn from users and weeks that no labelled row speaks of.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WEEK = timedelta(days=7)
 
 WEEKS_AHEAD = 5
-"""Whether a user is seen again is told for each of so many weeks."""
+"""What follows is counted in each of so many weeks."""
 
 RECENT_WEEKS = 4
 """A user who was not seen in so many weeks before a moment has no history there."""
@@ -34,7 +34,7 @@ class Histories:
 
     frame: FeatureFrame  # without columns
     user: NDArray[np.int64]  # (N,) the same number for every row of one user
-    seen: NDArray[np.float32]  # (N, W) 1: active in that week; NaN: the week is not over
+    ahead: NDArray[np.float32]  # (N, W) activities in that week; NaN: the week is not over
 
     def __len__(self) -> int:
         return len(self.user)
@@ -63,20 +63,21 @@ def histories_of(stream: ActivityStream) -> Histories:
     """The rows of a stream whose cutoffs lie a week apart."""
     users, moments = stream.stop.shape
     before = np.concatenate([stream.begin[:, None], stream.stop], axis=1)
-    active = np.diff(before, axis=1) > 0  # (U, K): in the week that ends at the moment
+    # (U, K): in the week that ends at the moment, of at most `MAX_EVENTS`
+    count = np.diff(before, axis=1).astype(np.float32)
     # The first span is all that came before the first moment: nobody knows how late.
-    active[:, 0] = False
+    count[:, 0] = 0
     ahead = np.full((users, moments, WEEKS_AHEAD), np.nan, np.float32)
     for week in range(WEEKS_AHEAD):
-        ahead[:, : moments - week - 1, week] = active[:, week + 1 :]
-    frames, members, seen = [], [], []
+        ahead[:, : moments - week - 1, week] = count[:, week + 1 :]
+    frames, members, followed = [], [], []
     for place, moment in enumerate(stream.cutoffs):
-        recent = active[:, max(0, place - RECENT_WEEKS + 1) : place + 1].any(axis=1)
+        recent = count[:, max(0, place - RECENT_WEEKS + 1) : place + 1].any(axis=1)
         own = np.flatnonzero(recent)
         user_ids = stream.user_ids[own]
         frames.append((stream.until(moment, user_ids), user_ids, np.datetime64(moment, "s")))
         members.append(own)
-        seen.append(ahead[own, place])
+        followed.append(ahead[own, place])
     sequences = replace(
         stream.events,
         start=np.concatenate([part.start for part, _, _ in frames]),
@@ -93,5 +94,5 @@ def histories_of(stream: ActivityStream) -> Histories:
             sequences,
         ),
         np.concatenate(members),
-        np.concatenate(seen),
+        np.concatenate(followed),
     )

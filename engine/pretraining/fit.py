@@ -64,7 +64,8 @@ def pretrain(
     """
     if len(histories) < LEAST_HISTORIES:
         return None
-    weights = {name: getattr(config, name) for name in ("next_event", "next_weeks", "contrast")}
+    wished = {name: getattr(config, name) for name in ("next_event", "next_weeks", "contrast")}
+    weights = {name: weight for name, weight in wished.items() if weight}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vector = SequenceVector.build(histories.frame, config.encoder)
@@ -88,7 +89,8 @@ def pretrain(
                 losses = module(
                     reader.batch(rows),
                     torch.from_numpy(histories.user[rows]),
-                    torch.from_numpy(histories.seen[rows]),
+                    torch.from_numpy(histories.ahead[rows]),
+                    weights,
                 )
                 loss = sum(weight * losses[name] for name, weight in weights.items())
                 optimiser.zero_grad(set_to_none=True)

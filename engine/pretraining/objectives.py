@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,17 +28,20 @@ class Objectives(nn.Module):
         hidden = encoder.pool.width // 2
         self.next_kind = nn.Linear(hidden, kinds)
         self.next_gap = nn.Linear(hidden, 1)
-        self.weeks = nn.Linear(encoder.project.out_features, WEEKS_AHEAD)
+        self.weeks = nn.Linear(encoder.project.out_features, 3 * WEEKS_AHEAD)
 
-    def forward(self, batch: EventBatch, user: Tensor, seen: Tensor) -> dict[str, Tensor]:
-        """The loss of each objective by name; `user` (B,) and `seen` (B, W) as in `Histories`."""
+    def forward(
+        self, batch: EventBatch, user: Tensor, ahead: Tensor, names: Collection[str]
+    ) -> dict[str, Tensor]:
+        """The losses `names`; `user` (B,) and `ahead` (B, W) as in `Histories`."""
         states = self.encoder.states(batch)
         vector = self.encoder.vector(states, batch.length)
-        return {
-            "next_event": self._next_event(batch, states),
-            "next_weeks": next_weeks(self.weeks(vector), seen),
-            "contrast": contrast(vector, user),
+        losses: dict[str, Callable[[], Tensor]] = {
+            "next_event": lambda: self._next_event(batch, states),
+            "next_weeks": lambda: next_weeks(self.weeks(vector), ahead),
+            "contrast": lambda: contrast(vector, user),
         }
+        return {name: losses[name]() for name in names}
 
     def _next_event(self, batch: EventBatch, states: Tensor) -> Tensor:
         """Kind and gap of the event after each, from the state that has seen those before it."""
@@ -52,12 +57,29 @@ class Objectives(nn.Module):
         return 0.5 * kind + gap
 
 
-def next_weeks(logits: Tensor, seen: Tensor) -> Tensor:
-    """Log loss of the weeks that are over; (B, W) both, `seen` NaN for a week that is not."""
-    over = ~torch.isnan(seen)
-    if not over.any():
-        return logits.sum() * 0
-    return functional.binary_cross_entropy_with_logits(logits[over], seen[over])
+def next_weeks(outputs: Tensor, ahead: Tensor) -> Tensor:
+    """What the weeks bring, from outputs (B, 3 W) and activities `ahead` (B, W).
+
+    Three questions of each week: is the user seen in it, in it or any later one, and how often
+    (by the logarithm)? Weeks that are not over (NaN) ask nothing.
+    """
+    seen, from_then_on, often = outputs.chunk(3, dim=1)
+    later = ahead.flip(1).cumsum(dim=1).flip(1)
+    losses = [
+        _over(functional.binary_cross_entropy_with_logits, seen, (ahead > 0).float(), ahead),
+        _over(
+            functional.binary_cross_entropy_with_logits, from_then_on, (later > 0).float(), later
+        ),
+        _over(functional.smooth_l1_loss, often, torch.log1p(ahead), ahead),
+    ]
+    return torch.stack(losses).sum()
+
+
+def _over(
+    loss: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, wanted: Tensor, known: Tensor
+) -> Tensor:
+    over = ~torch.isnan(known)
+    return loss(outputs[over], wanted[over]) if over.any() else outputs.sum() * 0
 
 
 def contrast(vector: Tensor, user: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ from engine.pretraining.cache import EncoderCache
 from engine.pretraining.fit import Pairs, PretrainingConfig, pretrain
 from engine.pretraining.objectives import contrast, next_weeks
 
+pytestmark = pytest.mark.slow
+
 SMALL = EncoderConfig(hidden=8, width=6, max_events=16)
 CONFIG = PretrainingConfig(
     SMALL, next_event=0.5, next_weeks=1.0, contrast=0.3, epochs=2, batch=64, rows_per_epoch=600
