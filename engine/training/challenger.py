@@ -149,7 +149,7 @@ class TrainingRun:
 
     def challenger(self) -> Challenger:
         """All steps in order."""
-        names = self._names()
+        names = self.names()
         shares = _shares(names)
         fitted: dict[str, SingleFit] = {}
         for name in names:
@@ -208,7 +208,7 @@ class TrainingRun:
         }
         return models if net is None else models | {BLEND: self._blend(fitted, net, panel)}
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """The single models of this run, in the order in which they are fitted."""
         plain = [LogisticModel.kind, TreeModel.kind]
         if self.config.model in plain:

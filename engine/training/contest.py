@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -52,16 +52,13 @@ def contest(
     a model, `Cancelled` when `should_stop` says so.
     """
     check_rows(data)
-    needed = [BASELINE, *(name for name in names if name != BLEND)]
-    if BLEND in names:
-        needed.append(BLENDED)
-    needed = list(dict.fromkeys(needed))
     threads = use_threads(config.threads)
     with threadpool_limits(limits=threads):
         use_threads(threads)  # threadpoolctl also resets torch's own pool when that is OpenMP
-        run = TrainingRun(
-            data, replace(config, threads=threads), unheard, should_stop, clock, clock()
-        )
+        own = replace(config, threads=threads, model=BLEND)
+        run = TrainingRun(data, own, unheard, should_stop, clock, clock())
+        wanted = [BASELINE, *(name for name in names if name != BLEND)]
+        needed = list(dict.fromkeys(wanted + (run.names() if BLEND in names else [])))
         nets = sum(name in NETS for name in needed)
         fitted: dict[str, SingleFit] = {}
         cpu_s: dict[str, float] = {}
@@ -82,14 +79,26 @@ def contest(
         }
         if BLEND in names:
             blend = run.recalibrated(models[BLEND])
-            found[BLEND] = _blended(blend, found[BLENDED], found[BASELINE])
+            found[BLEND] = _blended(blend, fitted, found)
     return found
 
 
-def _blended(model: RiskModel, net: Contestant, trees: Contestant) -> Contestant:
-    share = model.shares[-1]
-    valid = (1 - share) * net.valid_log_odds + share * trees.valid_log_odds
-    return Contestant(model, valid, net.epochs, net.cpu_s + trees.cpu_s)
+def _blended(
+    model: RiskModel, fitted: Mapping[str, SingleFit], found: Mapping[str, Contestant]
+) -> Contestant:
+    """The mix of the models whose components it holds: their shares, what they cost."""
+    parts = {
+        name: sum(
+            share
+            for share, part in zip(model.shares, model.components, strict=True)
+            if any(part is own for own in fit.components)
+        )
+        for name, fit in fitted.items()
+    }
+    mixed = {name: share for name, share in parts.items() if share > 0}
+    valid = np.sum([share * found[name].valid_log_odds for name, share in mixed.items()], axis=0)
+    cpu_s = sum(found[name].cpu_s for name in mixed)
+    return Contestant(model, np.asarray(valid), found[BLENDED].epochs, cpu_s)
 
 
 def _epochs(fit: SingleFit) -> int:

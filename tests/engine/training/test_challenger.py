@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled, DataError, ModelError, UsageError
+from engine.explain.attribute import attribute
 from engine.features.frame import LabelledFrame
+from engine.models.blend import RiskModel
 from engine.models.nets.config import NetConfig
 from engine.models.trees import TreeConfig
 from engine.training.challenger import (
@@ -18,6 +20,7 @@ from engine.training.challenger import (
     net_share,
     train_challenger,
 )
+from engine.training.contest import contest
 from engine.training.fit import FitConfig
 
 pytestmark = pytest.mark.slow
@@ -248,3 +251,58 @@ def test_parts_of_different_builds_are_joined(planted: Rows) -> None:
     assert np.array_equal(
         a.model.predict(data.test.frame).log_odds, b.model.predict(data.test.frame).log_odds
     )
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm", "cnn", "attention", "tabm"])
+def test_every_net_is_a_choice_that_is_kept_and_explained(data: TrainingData, name: str) -> None:
+    config = replace(SMALL, model=name, max_epochs=1, fit=FitConfig(least_steps=5, seeds=2))
+    made = train_challenger(data, config)
+    model = made.model
+    assert model.kind == name
+    assert [part.kind for part in model.components] == ["churn_net"] * 2
+    assert set(made.singles) == {"logistic", "hist_gradient_boosting", name}
+    again = RiskModel.from_state(*model.state())
+    frame = data.test.frame.take(np.arange(40))
+    assert np.array_equal(again.predict(frame).risk, model.predict(frame).risk)
+    assert again.reads_sequences == (name not in ("mlp", "tabm"))
+    groups = dict.fromkeys(model.columns, "numbers")
+    told = attribute(again, frame, groups)
+    total = told.contributions.sum(axis=1) + told.remainder
+    assert total == pytest.approx(told.log_odds - told.baseline_log_odds, abs=1e-9)
+    limit = np.maximum(0.012 * np.abs(told.log_odds - told.baseline_log_odds), 0.02)
+    assert (np.abs(told.remainder) <= limit).all()
+    assert ("sequence" in told.groups) == again.reads_sequences
+
+
+def test_several_seeds_are_averaged(data: TrainingData) -> None:
+    config = replace(SMALL, model="mlp", max_epochs=1, fit=FitConfig(least_steps=5, seeds=2))
+    both = train_challenger(data, config).model
+    first, second = (part.log_odds(data.test.frame) for part in both.components)
+    assert not np.allclose(first, second)
+    assert both.raw_log_odds(data.test.frame) == pytest.approx((first + second) / 2)
+    alone = train_challenger(data, replace(config, fit=FitConfig(least_steps=5))).model
+    assert np.array_equal(alone.raw_log_odds(data.test.frame), first)
+
+
+def test_a_contest_fits_what_a_training_run_fits(data: TrainingData) -> None:
+    config = replace(SMALL, max_epochs=1)
+    heard: list[str] = []
+    found = contest(
+        data,
+        ["mlp", "blend"],
+        config,
+        progress=lambda stage, done, detail: heard.append(stage),
+    )
+    assert heard == ["hist_gradient_boosting", "mlp", "logistic", "churn_net"]
+    assert set(found) == {*heard, "blend"}
+    run = train_challenger(data, replace(config, model="mlp"))
+    risk = found["mlp"].model.predict(data.test.frame).risk
+    assert np.array_equal(risk, run.model.predict(data.test.frame).risk)
+    shares = found["blend"].model.shares
+    mixed = (
+        shares[0] * found["churn_net"].valid_log_odds
+        + shares[1] * found["hist_gradient_boosting"].valid_log_odds
+    )
+    assert found["blend"].valid_log_odds == pytest.approx(mixed)
+    assert found["mlp"].epochs == 1
+    assert found["hist_gradient_boosting"].epochs == 0
