@@ -95,7 +95,7 @@ def cross_fit(
         raise UsageError(
             "no_sequences",
             f"The model {config.model!r} cannot learn from a table without a time axis",
-            why="It reads the order of events, and the table has none",
+            why="Its sequences, or the later rows that end its training, are not there",
             next_step=f"Choose one of {', '.join(CHOICES)}",
         )
     started = clock()
