@@ -116,9 +116,15 @@ class TextModel(SingleModel):
             return result
         row, position, fade = faded(messages, frame.cutoffs, self.half_life_days)
         which, place = np.unique(position, return_inverse=True)
-        own = cells(messages, which, self.vocabulary)
-        weight = self.weight.astype(np.float64)[own.piece]
-        score = np.bincount(own.message, weights=own.value * weight, minlength=len(which))
+        weight = self.weight.astype(np.float64)
+        score = np.zeros(len(which))
+        # A million users' messages have too many pieces to be held at once.
+        for begin in range(0, len(which), BATCH_MESSAGES):
+            part = which[begin : begin + BATCH_MESSAGES]
+            own = cells(messages, part, self.vocabulary)
+            score[begin : begin + len(part)] = np.bincount(
+                own.message, weights=own.value * weight[own.piece], minlength=len(part)
+            )
         np.add.at(result, row, fade * score[place])
         return result
 
