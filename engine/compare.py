@@ -126,7 +126,7 @@ def compare_models(
     )
     stop_at_a_leak(rows.train, accepted=settings.training.accept_features)
     fitted = contest(
-        TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows),
+        TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows, rows.censored),
         wanted,
         TrainingConfig(
             seed=settings.training.seed,

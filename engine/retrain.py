@@ -21,6 +21,7 @@ from engine.features.catalogue import SPECS
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
+from engine.features.times import Censored, between, censored_rows
 from engine.models.nets.config import SEQUENCE_MODELS, TIMED_MODELS
 from engine.monitor.fairness import same_for_groups
 from engine.monitor.groups import Groups, read_groups
@@ -58,6 +59,7 @@ class Rows:
     test: JudgedRows
     labels: LabelCounts
     groups: Groups  # of all users at the newest test cutoff; no model sees them
+    censored: Censored | None = None  # only where times were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,11 @@ def collect_rows(
             test_cutoffs=settings.training.test_cutoffs,
             given=given_cutoffs(connection) if rule.kind == "label" else (),
         )
+        open_cutoffs = between(plan, settings.training.cutoff_every_days) if times else ()
         frames = build_labelled(
             connection,
             rule,
-            plan.all,
+            (*plan.all, *open_cutoffs),
             sequences=sequences,
             messages=settings.training.read_messages,
             times=times,
@@ -116,6 +119,8 @@ def collect_rows(
             cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
             for cutoff, rows in frames.items()
         }
+        taught = {cutoff: _honest(frames[cutoff], honest[cutoff]) for cutoff in open_cutoffs}
+        censored = censored_rows(connection, rule, plan, taught) if taught else None
         tested = {cutoff: _honest(frames[cutoff], honest[cutoff]) for cutoff in plan.test}
         test = judged_rows(connection, rule, tested, settings, log)
         groups = read_groups(connection, plan.test[-1])
@@ -130,8 +135,9 @@ def collect_rows(
         validate=phase([plan.validate], weighted=False),
         calibrate=phase([plan.calibrate], weighted=True),
         test=test,
-        labels=_total([labels.counts for labels in honest.values()]),
+        labels=_total([honest[cutoff].counts for cutoff in plan.all]),
         groups=groups,
+        censored=censored,
     )
 
 
@@ -211,7 +217,7 @@ def retrain(
         window_days=payment_window_days(rows.rule),
         metadata={"feature_version": FEATURE_VERSION},
     )
-    data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows)
+    data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows, rows.censored)
     challenger = train_challenger(
         data,
         config,

@@ -6,20 +6,34 @@ sign of staying. Given labels (`label`) have no day.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.features.frame import EventTimes
+from engine.features.frame import EventTimes, LabelledFrame, concatenate
 from engine.features.labels import NEVER, decided_sql, parameters
-from engine.timeline import ChurnRule
+from engine.timeline import ChurnRule, CutoffPlan
 
 if TYPE_CHECKING:
     import duckdb
 
 DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Censored:
+    """Rows whose window was not over when training stood there; their labels are NaN.
+
+    `early` is told by what was known before the validation cutoff, `late` before the calibration
+    cutoff, so that no later phase leaks into the fit.
+    """
+
+    early: LabelledFrame
+    late: LabelledFrame
 
 
 def event_times(
@@ -63,3 +77,41 @@ def event_times(
         day.astype(np.float32),
         np.full(len(day), observed, np.float32),
     )
+
+
+def between(plan: CutoffPlan, every_days: int) -> tuple[datetime, ...]:
+    """The cutoffs after the last training cutoff and before calibration, other than the plan's."""
+    every = timedelta(days=every_days)
+    steps = (plan.calibrate - plan.train[-1]) // every
+    found = (plan.train[-1] + step * every for step in range(1, steps + 1))
+    return tuple(moment for moment in found if moment < plan.calibrate and moment not in plan.all)
+
+
+def censored_rows(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    plan: CutoffPlan,
+    frames: Mapping[datetime, LabelledFrame],
+) -> Censored | None:
+    """The rows of the cutoffs `between` as two moments saw them; None: no bin could be closed."""
+
+    def told(moments: Sequence[datetime], before: datetime) -> LabelledFrame:
+        rows = [_told(connection, rule, cutoff, frames[cutoff], before) for cutoff in moments]
+        # Nobody, where the first fit has no such cutoff: the columns and events are the same.
+        return concatenate(rows) if rows else next(iter(frames.values())).take(np.arange(0))
+
+    late = tuple(cutoff for cutoff in frames if cutoff + rule.lead < plan.calibrate)
+    early = tuple(cutoff for cutoff in late if cutoff + rule.lead < plan.validate)
+    return Censored(told(early, plan.validate), told(late, plan.calibrate)) if late else None
+
+
+def _told(
+    connection: duckdb.DuckDBPyConnection,
+    rule: ChurnRule,
+    cutoff: datetime,
+    rows: LabelledFrame,
+    before: datetime,
+) -> LabelledFrame:
+    unknown = np.full(len(rows), np.nan, np.float32)
+    times = event_times(connection, rule, cutoff, rows.frame.user_ids, unknown, told_before=before)
+    return replace(rows, label=unknown, times=times)

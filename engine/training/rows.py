@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.features.frame import LabelledFrame, Sequences, code_dtype, concatenate
+from engine.features.times import Censored
 from engine.models.base import check_columns
 
 
@@ -18,13 +19,14 @@ class TrainingData:
     """Rows by their part in training; every part lies later in time than the one before.
 
     `train` fits, `validate` stops early, `calibrate` calibrates and chooses. `test` is for the
-    caller's report: training does not read it.
+    caller's report: training does not read it. `censored` teaches a hazard only.
     """
 
     train: LabelledFrame
     validate: LabelledFrame
     calibrate: LabelledFrame
     test: LabelledFrame
+    censored: Censored | None = None
 
 
 def check_rows(data: TrainingData) -> None:

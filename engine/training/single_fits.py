@@ -140,10 +140,14 @@ class SingleFits:
         self, net: NetConfig, seed: int, start: float, stop: float, out_of_time: Callable[[], bool]
     ) -> tuple[NDArray[np.float64], NetFit]:
         """What the first fit says of the validation rows; the net to keep, with how it learned."""
+        censored = self.data.censored if net.bins else None
+        train, recent = self.data.train, self.recent
+        if censored is not None:
+            train, recent = join(train, censored.early), join(recent, censored.late)
         twice = self.settings.refit and len(self.data.validate) > 0
         middle = start + FIRST_PART * (stop - start) if twice else stop
         first = fit_net(
-            self.data.train,
+            train,
             self.data.validate,
             net,
             self.settings.fit,
@@ -156,7 +160,7 @@ class SingleFits:
         if not twice:
             return scores, first
         again = fit_net(
-            self.recent,
+            recent,
             None,
             net,
             self.settings.fit,

@@ -10,9 +10,9 @@ import pytest
 
 from engine.features.build import build_labelled
 from engine.features.labels import labels
-from engine.features.times import event_times
+from engine.features.times import between, censored_rows, event_times
 from engine.models.nets.hazard import bin_targets
-from engine.timeline import ChurnRule
+from engine.timeline import ChurnRule, CutoffPlan
 
 BINS = (7, 14, 30)
 
@@ -88,3 +88,41 @@ def test_rows_have_times_only_when_they_are_asked_for(
     some = asked.take(np.arange(3))
     assert some.times is not None
     assert np.array_equal(some.times.day, asked.times.day[:3])
+
+
+@pytest.mark.slow
+def test_cutoffs_between_the_phases_are_told_by_what_was_known_then(
+    connection: duckdb.DuckDBPyConnection, cutoff: datetime
+) -> None:
+    rule = _rule("inactive")
+    plan = CutoffPlan(
+        (cutoff,), cutoff + timedelta(30), cutoff + timedelta(60), (cutoff + timedelta(90),)
+    )
+    moments = between(plan, 15)
+    assert [(moment - cutoff).days for moment in moments] == [15, 45]
+    frames = build_labelled(connection, rule, moments, sequences=False, times=True)
+    censored = censored_rows(connection, rule, plan, frames)
+    assert censored is not None
+    for rows, told in ((censored.early, plan.validate), (censored.late, plan.calibrate)):
+        assert np.isnan(rows.label).all()
+        assert rows.times is not None
+        days = {
+            (moment - cutoff).days: rows.times.observed_days[
+                rows.frame.cutoffs == np.datetime64(moment, "s")
+            ]
+            for moment in moments
+        }
+        expected = {15: 15.0, 45: 15.0} if told is plan.calibrate else {15: 15.0}
+        expected |= {15: 30.0} if told is plan.calibrate else {}
+        assert {day: set(found.tolist()) for day, found in days.items() if len(found)} == {
+            day: {value} for day, value in expected.items()
+        }
+
+
+@pytest.mark.parametrize("every_days", [7, 14, 30])
+def test_no_cutoff_between_is_one_of_the_plan(cutoff: datetime, every_days: int) -> None:
+    span = timedelta(28)
+    plan = CutoffPlan((cutoff,), cutoff + span, cutoff + 2 * span, (cutoff + 3 * span,))
+    found = between(plan, every_days)
+    assert set(found).isdisjoint(plan.all)
+    assert all(cutoff < moment < plan.calibrate for moment in found)

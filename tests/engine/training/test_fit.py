@@ -11,12 +11,17 @@ from sklearn.metrics import roc_auc_score
 
 from engine.errors import Cancelled, DataError
 from engine.features.frame import EventTimes, LabelledFrame
+from engine.features.times import Censored
 from engine.models.logistic import LogisticModel
 from engine.models.nets.config import NETS, NetConfig, net_named
 from engine.models.nets.encode import EventEncoder, EventReader
 from engine.training.augment import AugmentConfig, kept_events
+from engine.training.challenger import TrainingConfig
 from engine.training.fit import FitConfig, NetFit, fit_net, use_threads
 from engine.training.inputs import balanced_weight, bucketed
+from engine.training.progress import never, unheard
+from engine.training.rows import TrainingData
+from engine.training.single_fits import SingleFits
 
 pytestmark = pytest.mark.slow
 
@@ -298,3 +303,21 @@ def test_a_gpu_learns_what_the_cpu_learns(planted: Rows) -> None:
         for device in ("cpu", "cuda")
     )
     assert gpu == pytest.approx(cpu, abs=1e-3)
+
+
+def test_censored_rows_teach_a_hazard_and_no_other_net(planted: Rows) -> None:
+    rng = np.random.default_rng(3)
+    train, validate, late = (_timed(planted(200, seed=seed), rng) for seed in (1, 2, 3))
+    late = replace(late, label=np.full(200, np.nan, np.float32))
+    plain = TrainingData(train, validate, validate, validate)
+    more = replace(plain, censored=Censored(late, late))
+    settings = TrainingConfig(seed=1, threads=1, max_epochs=1, net=NET, fit=FIT).fit_settings
+
+    def scores(data: TrainingData, name: str) -> np.ndarray:
+        fits = SingleFits(data, settings, progress=unheard, should_stop=never)
+        fit = fits.fit(name, 0.0, 1.0, out_of_time=never)
+        return fit.log_odds(lambda part: part.log_odds(validate.frame))
+
+    assert np.array_equal(scores(plain, "mlp"), scores(more, "mlp"))
+    assert np.isfinite(scores(more, "hazard")).all()
+    assert not np.allclose(scores(plain, "hazard"), scores(more, "hazard"))
