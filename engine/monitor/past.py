@@ -98,13 +98,20 @@ def past_values(
     columns: tuple[str, ...],
     cutoffs: Cutoffs,
 ) -> dict[datetime, FeatureFrame]:
-    """Rows without events at each compared cutoff, `COMPARED_ROWS` at most."""
+    """Rows without events and messages at each compared cutoff, `COMPARED_ROWS` at most."""
     frames = {}
     facts, specs = available(connection), specs_named(columns)
     snapshots = workspace_snapshots(places, settings)
     for place, cutoff in enumerate(cutoffs.compared):
         frame = frame_at(
-            connection, rule, cutoff, specs, facts, sequences=False, snapshots=snapshots
+            connection,
+            rule,
+            cutoff,
+            specs,
+            facts,
+            sequences=False,
+            messages=False,
+            snapshots=snapshots,
         )
         if len(frame):
             frames[cutoff] = frame.take(
@@ -128,6 +135,7 @@ def judged_rows(
         cutoffs.honest,
         columns=model.columns,
         sequences=model.reads_sequences,
+        messages=model.reads_messages,
         snapshots=workspace_snapshots(places, settings),
     )
     log = contacts(places.ledger)

@@ -169,6 +169,7 @@ def _drift(watched: Watched, risks: Mapping[datetime, Floats]) -> Drift:
         watched.run.cutoff,
         columns=watched.model.columns,
         sequences=False,
+        messages=False,
         snapshots=workspace_snapshots(watched.places, watched.settings),
     )
     past = past_values(

@@ -88,6 +88,7 @@ def _frame(
         specs,
         facts,
         sequences=watched.model.reads_sequences,
+        messages=watched.model.reads_messages,
     )
 
 
