@@ -237,7 +237,18 @@ def card_text(card: ModelCard) -> str:
         f"| {where} | users | churned | ROC-AUC | average precision | log loss | ECE |",
         "|---|---|---|---|---|---|---|",
         *(_metrics_row(metrics) for metrics in (card.test, *card.peers)),
+        *(
+            _metrics_row(replace(part, model=f"{card.kind}, {part.cutoffs[0]:%Y-%m-%d}"))
+            for part in card.by_cutoff
+        ),
     ]
+    if card.calibration is not None:
+        check = card.calibration
+        lines += [
+            "",
+            f"Calibration {check.method}: error {check.before.error:.4f} before, "
+            f"{check.after.error:.4f} after.",
+        ]
     if card.verdict is not None:
         lines += ["", *(f"- {words.en} / {words.zh}" for words in card.verdict.statements)]
     if card.shift is not None:

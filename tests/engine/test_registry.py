@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
+from engine.calibrated import CalibrationCheck, Reliability
 from engine.errors import ModelError, StateError, StorageError, UsageError
 from engine.features.frame import LabelledFrame
 from engine.models.blend import RiskModel
 from engine.models.nets.config import NetConfig
 from engine.models.trees import TreeConfig
 from engine.registry import Registry, _champions, _change, _history
+from engine.store.codec import from_json, to_json
 from engine.store.lease import lease
 from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
 from engine.training.fit import FitConfig
@@ -76,6 +79,31 @@ def test_a_loaded_model_scores_with_the_same_bits(
     assert np.array_equal(loaded.predict(frame).risk, model.predict(frame).risk)
     assert loaded.metadata == model.metadata
     assert np.array_equal(loaded.panel.pooled, model.panel.pooled)
+
+
+def test_what_was_measured_over_time_is_kept_and_old_cards_are_read(
+    registry: Registry, model: RiskModel, tmp_path: Path
+) -> None:
+    plain = _card("m1")
+    parts = tuple(
+        replace(plain.test, cutoffs=(datetime(2026, 2, day),), profit=profit)
+        for day, profit in ((1, 1.5), (15, None))
+    )
+    bins = Reliability((0.1, 0.6), (0.2, 0.5), (50, 50), 0.1)
+    whole = replace(
+        _card("m2", 1), by_cutoff=parts, calibration=CalibrationCheck("linear", bins, bins)
+    )
+    registry.save(model, plain, now=NOW, actor="ada")
+    registry.save(model, whole, now=NOW, actor="ada")
+    assert registry.cards() == (whole, plain)
+    text = (tmp_path / "models" / "m2" / "card.md").read_text("utf-8")
+    assert "| blend, 2026-02-15 | 100 |" in text
+    assert "Calibration linear: error 0.1000 before, 0.1000 after." in text
+    older = to_json(plain)
+    for name in ("by_cutoff", "calibration", "shift"):
+        del older[name]
+    del older["test"]["profit"]
+    assert from_json(ModelCard, older) == plain
 
 
 def test_the_folder_holds_three_files_and_none_is_a_pickle(
