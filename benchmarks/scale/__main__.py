@@ -1,5 +1,5 @@
 """`python -m benchmarks.scale`: features and sequences of a million users, beside a bare GROUP BY,
-polars and pandas."""
+polars and pandas; retrains and loads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Row, options, run, say
+from benchmarks.scale import steps
 from engine.errors import StateError
 
 QUICK = ((10_000, 1_000_000),)
@@ -26,6 +27,9 @@ PLENTY, SHORT, SEQUENCES_LIMIT = "8GB", "1GB", "512MB"
 TIMES_GROUP_BY = 14
 SHORT_PEAK_MB = 1_300
 SEQUENCES_CPU_S, SEQUENCES_PEAK_MB = 30, 2_048
+MOST_OF_ONE = 1.3
+"""What a retrain may cost in terms of its one new cutoff: reading the kept ones is not free."""
+
 PANDAS_EVENTS = 10_000_000
 """Beyond so many, pandas' intermediate frames do not fit this benchmark's machine."""
 
@@ -116,6 +120,58 @@ def measure_peers(quick: bool) -> list[Row]:
     return rows
 
 
+def measure_retrain(quick: bool) -> list[Row]:
+    """Six cutoffs of which five are kept, beside one and six that are not."""
+    database = _world(*_sizes(quick)[0])
+    with tempfile.TemporaryDirectory(dir=database.parent) as folder:
+        others = _child("features_of_the_others", database, folder)
+        newest = _child("features_of_all", database, folder)
+    with tempfile.TemporaryDirectory(dir=database.parent) as folder:
+        alone = _child("features_of_the_newest", database, folder)
+    if newest["kept"] != len(steps.CUTOFFS):
+        raise StateError("results_differ", f"{newest['kept']} cutoffs were kept")
+    case = f"retrain, six cutoffs of which five are kept, {newest['rows']:,} rows"
+    limit = MOST_OF_ONE * alone["cpu_s"]
+    return [
+        Row(
+            case,
+            "cpu_s",
+            newest["cpu_s"],
+            {
+                "the newest cutoff alone": alone["cpu_s"],
+                "none kept": others["cpu_s"] + alone["cpu_s"],
+            },
+            f"at most {MOST_OF_ONE} times the newest alone, {limit:.1f}",
+            newest["cpu_s"] <= limit,
+        ),
+        Row(
+            case,
+            "peak_mb",
+            newest["peak_mb"],
+            {"the newest cutoff alone": alone["peak_mb"], "five, none kept": others["peak_mb"]},
+        ),
+    ]
+
+
+def measure_load(quick: bool) -> list[Row]:
+    """All events but those of a day, then the day, the day with other content, and that again."""
+    database = _world(*_sizes(quick)[0])
+    names = ("load_all_but_a_day", "load_a_day", "load_a_day_changed", "load_the_same_again")
+    with tempfile.TemporaryDirectory(dir=database.parent) as folder:
+        done = {name: _child(name, database, folder) for name in names}
+    day = done["load_a_day"]["read"]
+    expected = {"load_a_day": "added", "load_a_day_changed": "updated"}
+    if any(done[name][count] != day for name, count in expected.items()):
+        raise StateError("results_differ", f"A day of {day:,} events was loaded otherwise")
+    if done["load_the_same_again"]["changed"]:
+        raise StateError("results_differ", "Loading the same again changed something")
+    rows = []
+    for name, found in done.items():
+        case = f"{name.replace('_', ' ')}, {found['read']:,} events"
+        rows += [Row(case, metric, found[metric]) for metric in ("cpu_s", "wall_s", "peak_mb")]
+    return rows
+
+
 def _sizes(quick: bool) -> tuple[tuple[int, int], ...]:
     return QUICK if quick else FULL
 
@@ -126,9 +182,9 @@ def _world(users: int, events: int) -> Path:
     return Path(_apart("world", str(folder), str(users), str(events)).strip())
 
 
-def _child(job: str, database: Path, memory_limit: str) -> dict[str, Any]:
+def _child(job: str, database: Path, limit: str) -> dict[str, Any]:
     say(f"scale: {job} …")
-    found: dict[str, Any] = json.loads(_apart("child", job, str(database), memory_limit))
+    found: dict[str, Any] = json.loads(_apart("child", job, str(database), limit))
     return found
 
 
@@ -160,6 +216,8 @@ def main() -> int:
         "memory": measure_memory,
         "sequences": measure_sequences,
         "peers": measure_peers,
+        "retrain": measure_retrain,
+        "load": measure_load,
     }
     return run("scale", options("scale", __doc__ or "", tuple(measures)), measures)
 

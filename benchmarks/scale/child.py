@@ -1,4 +1,6 @@
-"""One measurement in a process of its own: `python -m benchmarks.scale.child JOB DATABASE …`.
+"""One measurement in a process of its own: `python -m benchmarks.scale.child JOB DATABASE LIMIT`.
+
+A job of `benchmarks.scale.steps` gets its folder in the place of DuckDB's memory limit.
 
 It prints one JSON object: CPU and wall seconds of the work alone (imports and checks are outside),
 the peak resident memory of the process in MB, and what the work found.
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scale import peers
+from benchmarks.scale import peers, steps
 from benchmarks.scale.world import CUTOFF, RULE
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(dir=database.parent) as spill:
         if job in peers.JOBS:
             work = peers.JOBS[job](database)
+        elif job in steps.JOBS:
+            work = steps.JOBS[job](database, Path(memory_limit))
         else:
             work = _with_database(job, database, memory_limit, spill)
         cpu, wall = _cpu_s(), time.perf_counter()

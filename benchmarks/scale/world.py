@@ -34,6 +34,7 @@ def world(folder: Path, users: int, events: int) -> Path:
 
     path = folder / f"scale-{users}-{events}.duckdb"
     if path.exists():
+        _count_knowledge(path)
         return path
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -56,8 +57,24 @@ def world(folder: Path, users: int, events: int) -> Path:
                 named = set(_PARAMETER.findall(section)) & values.keys()
                 connection.execute(section, {name: values[name] for name in named})
         connection.execute("CHECKPOINT")
+    _count_knowledge(unfinished)
     unfinished.replace(path)
     return path
+
+
+def _count_knowledge(path: Path) -> None:
+    """The digests that a load writes, where there are none: features are kept by them."""
+    import duckdb
+
+    from engine.data.contract import contract
+    from engine.data.digests import count_anew
+
+    with duckdb.connect(str(path), read_only=True) as connection:
+        if connection.execute("SELECT count(*) FROM known_digest").fetchone() != (0,):
+            return
+    with duckdb.connect(str(path)) as connection:
+        for table in contract().values():
+            count_anew(connection, table)
 
 
 def eligible_users(database: Path) -> list[str]:

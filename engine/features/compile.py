@@ -24,8 +24,14 @@ PEERS = "peers"
 BLOCK = "features_of_"
 """Before a view's name: the part that holds its features, one row per user."""
 
+INGREDIENTS = "ingredients"
+"""The part with what the features over "user" are made of."""
+
 JOINED = "joined"
 """The part in which every block stands beside the others."""
+
+SEGMENTS, NO_SEGMENT, ONE_SEGMENT = "segments", "none", "all"
+"""The part that names a user's segment, who has none, and everyone where there is no such part."""
 
 OF_POPULATION = "AND user_id IN (SELECT user_id FROM population)"
 """In a view: a look at each row that spares the grouping of others' rows; no value rests on it."""
@@ -37,6 +43,9 @@ class FeatureQuery:
 
     parts: Mapping[str, str]  # name -> SELECT, in an order in which each reads earlier ones
     result: str  # the SELECT of user_id, segment and the features over the last of the parts
+    columns: tuple[str, ...]  # the features, in the order of the result
+    blocks: Mapping[str, Mapping[str, float | None]]  # part -> feature -> where there is no row
+    segment: str  # of a user whom the part "segments" does not name; it may be missing
 
     def text(self) -> str:
         """The one statement that an analyst reads and another engine runs."""
@@ -45,11 +54,6 @@ class FeatureQuery:
     def statement(self, name: str, kept: Set[str]) -> str:
         """The SELECT of the part `name` where the parts `kept` are tables already."""
         return _with(self._inlined(self.parts[name], kept), self.parts[name])
-
-    def result_over(self, kept: Mapping[str, str]) -> str:
-        """The whole SELECT where `kept` (name -> SELECT) takes the place of parts."""
-        parts = {**kept, **self._inlined(self.result, kept.keys())}
-        return _with(parts, f"{self.result}\nORDER BY user_id")
 
     def read_by(self, sql: str, kept: Set[str]) -> set[str]:
         """Those of the parts `kept` that `sql` reads, itself or through parts that are not kept."""
@@ -115,7 +119,6 @@ def feature_query(
     for spec in everything:
         if spec.over not in (USER, PEERS):
             aggregated.setdefault(spec.over, []).append(spec)
-    compared = [spec for spec in everything if spec.over == PEERS]
     combined = [spec for spec in everything if spec.over in (USER, PEERS)]
     exact: set[str] = set().union(*(reads(spec.expression) for spec in combined))
     segment_view, segment = _segment(facts)
@@ -124,26 +127,30 @@ def feature_query(
     for view, found in aggregated.items():
         parts[f"{BLOCK}{view}"] = _aggregate(view, found, exact)
     if segment_view:
-        parts["segments"] = segment
+        parts[SEGMENTS] = segment
     segmented = bool(segment_view)
-    if compared:
-        # A window carries every column of its rows: it gets those that it compares and no more.
-        names = set().union(*(reads(spec.expression) for spec in compared))
-        narrow = {
-            view: [spec for spec in found if spec.name in names]
-            for view, found in aggregated.items()
-        }
-        narrow = {view: found for view, found in narrow.items() if found}
-        parts[PEERS] = _join(narrow, segmented=segmented)
-        parts[f"{BLOCK}{PEERS}"] = _aggregate(PEERS, compared, exact)
-        aggregated[PEERS] = compared
-    parts[JOINED] = _join(aggregated, segmented=segmented)
-    columns = ",\n".join(
-        f"    CAST({spec.expression if spec.over == USER else spec.name} AS REAL) AS {spec.name}"
-        for spec in specs
-    )
+    # A window and a join carry every column of their rows: they get those they need and no more.
+    for over, part in ((PEERS, PEERS), (USER, INGREDIENTS)):
+        made = [spec for spec in everything if spec.over == over]
+        if made:
+            names = set().union(*(reads(spec.expression) for spec in made))
+            parts[part] = _join(_only(aggregated, names), segmented=segmented)
+            parts[f"{BLOCK}{over}"] = _aggregate(part, made, exact)
+            aggregated[over] = made
+    wanted = _only(aggregated, {spec.name for spec in specs})
+    parts[JOINED] = _join(wanted, segmented=segmented)
+    columns = ",\n".join(f"    CAST({spec.name} AS REAL) AS {spec.name}" for spec in specs)
     result = f"SELECT\n    user_id,\n    segment{',' if specs else ''}\n{columns}\nFROM {JOINED}"
-    return FeatureQuery(parts, result)
+    return FeatureQuery(
+        parts,
+        result,
+        tuple(spec.name for spec in specs),
+        {
+            f"{BLOCK}{view}": {spec.name: spec.absent for spec in found}
+            for view, found in wanted.items()
+        },
+        NO_SEGMENT if segmented else ONE_SEGMENT,
+    )
 
 
 def fingerprint(*texts: str) -> str:
@@ -164,6 +171,16 @@ def _with_ingredients(specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
     return list(chosen.values())
 
 
+def _only(
+    aggregated: Mapping[str, Sequence[FeatureSpec]], names: Set[str]
+) -> dict[str, list[FeatureSpec]]:
+    """Of each view the specs that are named; views without any are left out."""
+    narrow = {
+        view: [spec for spec in found if spec.name in names] for view, found in aggregated.items()
+    }
+    return {view: found for view, found in narrow.items() if found}
+
+
 def _aggregate(view: str, specs: Sequence[FeatureSpec], exact: Set[str]) -> str:
     """Of a view; what no other feature is made of (`exact`) is narrowed to REAL at once."""
     columns = ",\n".join(
@@ -172,14 +189,16 @@ def _aggregate(view: str, specs: Sequence[FeatureSpec], exact: Set[str]) -> str:
         else f"    CAST({spec.expression} AS REAL) AS {spec.name}"
         for spec in specs
     )
-    group = "" if view in ONE_ROW_PER_USER or view == PEERS else "\nGROUP BY user_id"
+    group = "" if view in (*ONE_ROW_PER_USER, PEERS, INGREDIENTS) else "\nGROUP BY user_id"
     return f"SELECT\n    user_id,\n{columns}\nFROM {view}{group}"
 
 
 def _join(aggregated: dict[str, list[FeatureSpec]], *, segmented: bool) -> str:
     columns = ["population.user_id"]
     columns.append(
-        "coalesce(segments.segment, 'none') AS segment" if segmented else "'all' AS segment"
+        f"coalesce(segments.segment, '{NO_SEGMENT}') AS segment"
+        if segmented
+        else f"'{ONE_SEGMENT}' AS segment"
     )
     joins = []
     for view, specs in aggregated.items():

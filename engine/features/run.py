@@ -2,7 +2,9 @@
 
 As one statement a million users and a hundred million events ask for more memory than a small
 machine has. Part by part one grouping is held at a time, and what is not at work can be written
-out. The result is the same, bit for bit: every number is summed as integers.
+out. The blocks of features are put beside each other here and not by the database: a chain of
+twenty joins hands every column through every join. The result is the same, bit for bit: every
+number is summed as integers.
 """
 
 from __future__ import annotations
@@ -12,16 +14,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from engine.features.compile import FeatureQuery
+from engine.features.compile import SEGMENTS, FeatureQuery
 from engine.features.fetch import chunks
 
 if TYPE_CHECKING:
     import duckdb
 
 SLICE_ROWS = 131_072
-"""Users joined and fetched at once: with 250 columns some 130 megabytes."""
+"""Users put together at once: with 250 columns some 130 megabytes."""
+
+BLOCK_ROWS = 32_768
+"""Of one block, fetched at once."""
+
+PLACES = "places"
+"""The table with each user's place in the order of ids."""
+
+_PLACED = (
+    "SELECT user_id, row_number() OVER (ORDER BY user_id) - 1 AS place FROM temp.main.population"
+)
 
 THREAD_BYTES = 1 << 30
 """What a thread needs to group a hundred million events without failing; fewer threads spill."""
@@ -43,8 +56,8 @@ def feature_chunks(
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """user_id, segment and the features of the population by id, at most `rows` users at a time.
 
-    `values` are the parameters of the whole query. NULL is NaN. The connection is busy until the
-    last chunk is read, and holds no table of this afterwards.
+    `values` are the parameters of the whole query. NULL is NaN. The connection holds no table of
+    this once the last chunk is read.
     """
     kept = query.tables()
     with _bounded_threads(connection):
@@ -56,15 +69,13 @@ def feature_chunks(
                     query = query.of_everyone()
                 for done in _last_read(query, kept, place):
                     connection.execute(f"DROP TABLE temp.main.{done}")
-            for condition, bounds in _slices(connection, slice_rows):
-                sliced = {
-                    name: f"SELECT * FROM temp.main.{name} WHERE {condition}"
-                    for name in query.read_by(query.result, frozenset(kept))
-                }
-                sql = query.result_over(sliced)
-                yield from chunks(connection, sql, _used(sql, {**values, **bounds}), rows=rows)
+            connection.execute(f"CREATE TEMP TABLE {PLACES} AS {_PLACED}")
+            for users, bounds in _slices(connection, slice_rows):
+                columns = _filled(connection, query, users, bounds)
+                for start in range(0, len(users), rows):
+                    yield {name: column[start : start + rows] for name, column in columns.items()}
         finally:
-            for name in kept:
+            for name in (*kept, PLACES):
                 connection.execute(f"DROP TABLE IF EXISTS temp.main.{name}")
 
 
@@ -91,19 +102,55 @@ def _nearly_everyone(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _slices(
     connection: duckdb.DuckDBPyConnection, slice_rows: int
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Conditions on user_id that split the population in order, with their parameters."""
-    starts = connection.execute(
-        "SELECT user_id FROM (SELECT user_id, row_number() OVER (ORDER BY user_id) AS place "
-        "FROM temp.main.population) AS placed WHERE (place - 1) % $rows = 0 ORDER BY user_id",
-        {"rows": slice_rows},
-    ).fetchall()
-    for place, (start,) in enumerate(starts):
-        if place + 1 < len(starts):
-            bounds = {"slice_start": start, "slice_stop": starts[place + 1][0]}
-            yield "user_id >= $slice_start AND user_id < $slice_stop", bounds
-        else:
-            yield "user_id >= $slice_start", {"slice_start": start}
+) -> Iterator[tuple[NDArray[np.object_], dict[str, Any]]]:
+    """The population in order, some at a time: their ids, and the bounds of ids and places."""
+    row = connection.execute(f"SELECT count(*) FROM temp.main.{PLACES}").fetchone()
+    assert row is not None
+    for first in range(0, int(row[0]), slice_rows):
+        found = connection.execute(
+            f"SELECT user_id FROM temp.main.{PLACES} WHERE place >= $first AND place < $stop "
+            "ORDER BY place",
+            {"first": first, "stop": first + slice_rows},
+        ).fetchnumpy()["user_id"]
+        users = np.asarray(found, dtype=object)
+        yield users, {"first": first, "lowest": users[0], "highest": users[-1]}
+
+
+def _filled(
+    connection: duckdb.DuckDBPyConnection,
+    query: FeatureQuery,
+    users: NDArray[np.object_],
+    bounds: dict[str, Any],
+) -> dict[str, NDArray[Any]]:
+    """user_id, segment and the features of a slice of users, block by block."""
+    features = {name: np.full(len(users), np.nan, dtype=np.float32) for name in query.columns}
+    segment = np.full(len(users), query.segment, dtype=object)
+    for block, absent in query.blocks.items():
+        for name, value in absent.items():
+            if value is not None:
+                features[name].fill(value)
+        taken = [
+            f"CAST({name if value is None else f'coalesce({name}, {value:g})'} AS REAL) AS {name}"
+            for name, value in absent.items()
+        ]
+        for rows in chunks(connection, _of_slice(block, taken), bounds, rows=BLOCK_ROWS):
+            place = rows.pop("place")
+            for name, column in rows.items():
+                features[name][place] = column
+    if SEGMENTS in query.parts:
+        for rows in chunks(connection, _of_slice(SEGMENTS, ["segment"]), bounds, rows=BLOCK_ROWS):
+            segment[rows["place"]] = rows["segment"]
+    return {"user_id": users, "segment": segment, **features}
+
+
+def _of_slice(table: str, columns: list[str]) -> str:
+    """The rows of a slice's users, in no order, with the user's place in the slice."""
+    return (
+        f"SELECT CAST({PLACES}.place - $first AS INTEGER) AS place, {', '.join(columns)}\n"
+        f"FROM (SELECT * FROM temp.main.{table} "
+        "WHERE user_id >= $lowest AND user_id <= $highest) AS rows_then\n"
+        f"INNER JOIN temp.main.{PLACES} ON {PLACES}.user_id = rows_then.user_id"
+    )
 
 
 @contextmanager

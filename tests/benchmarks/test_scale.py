@@ -19,7 +19,13 @@ def test_each_case_measures_and_the_peers_agree(
     monkeypatch.setattr(scale, "QUICK", ((300, 20_000),))
     rows = [
         row
-        for measure in (scale.measure_memory, scale.measure_sequences, scale.measure_peers)
+        for measure in (
+            scale.measure_memory,
+            scale.measure_sequences,
+            scale.measure_peers,
+            scale.measure_retrain,
+            scale.measure_load,
+        )
         for row in measure(True)
     ]
     # Values that differ raise inside: figures come only of results that agree.
