@@ -55,7 +55,9 @@ def learners(effort: Effort, splits: Splits, words: Sequence[slice] = ()) -> Map
 def logistic(train: Rows, label: Rows, test: Rows) -> Floats:
     """Scaled columns, missing ones by their median, scikit-learn's own penalty."""
     model = make_pipeline(
-        SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=2_000)
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=2_000),
     )
     model.fit(train, label)
     return np.asarray(model.predict_proba(test)[:, 1])

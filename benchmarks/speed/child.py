@@ -47,7 +47,7 @@ def _train(database: Path, models: Path) -> None:
         RULE,
         first_at=CUTOFF - timedelta(days=DAYS),
         as_of=CUTOFF,
-        cutoffs=3,
+        cutoffs=1,
         every_days=14,
         test_cutoffs=1,
     )
