@@ -40,11 +40,16 @@ if TYPE_CHECKING:
     from engine.models.blend import RiskModel
     from engine.models.cross_fit import ServedModel
     from engine.training.challenger import Challenger
+    from engine.training.sequence import VectorTrial
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
 
 BASELINE = "hist_gradient_boosting"
 """The plain model that the gate compares with."""
+
+
+SEQUENCE_TREES = "sequence_trees"
+"""The choice of a model that asks for pretraining whatever the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ def retrain(
     *,
     model: str = "auto",
     budget_s: float | None = None,
+    pretraining: bool | None = None,
     as_of: datetime | None = None,
     now: datetime,
     actor: str,
@@ -181,6 +187,8 @@ def retrain(
 ) -> ModelCard:
     """Fit a challenger, compare it with the champion on the test cutoffs, register it.
 
+    `pretraining`: whether an encoder of sequences learns from all histories first; None: as the
+    settings say.
     Nothing is promoted here. Raises `Cancelled` when `should_stop` says so: nothing is kept then.
     """
     from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
@@ -204,16 +212,33 @@ def retrain(
         settings,
         as_of=as_of,
         progress=lambda stage, done: progress(stage, 0.25 * done, {}),
-        sequences=model in SEQUENCE_MODELS or (champion is not None and champion.reads_sequences),
+        sequences=model in (*SEQUENCE_MODELS, SEQUENCE_TREES)
+        or (champion is not None and champion.reads_sequences),
         times=model in TIMED_MODELS,
     )
     stop_at_a_leak(rows.train, accepted=settings.training.accept_features)
+    budget_s = budget_s or settings.training.budget_s
+    wished = settings.training.pretraining if pretraining is None else pretraining
+    vector = None
+    if model == SEQUENCE_TREES or (wished and model in ("auto", "blend")):
+        from engine.pretraining.encoder import workspace_encoder
+
+        vector = workspace_encoder(
+            places,
+            settings,
+            rows.plan.train[-1],
+            budget_s=budget_s,
+            progress=lambda stage, done, detail: progress(stage, 0.25 + 0.15 * done, detail),
+            should_stop=should_stop,
+        )
+    begun = 0.25 if vector is None else 0.4
     config = TrainingConfig(
         model=model,
         seed=settings.training.seed,
         max_epochs=settings.training.max_epochs,
         threads=settings.training.threads,
-        budget_s=budget_s or settings.training.budget_s,
+        budget_s=budget_s,
+        vector=vector,
         window_days=payment_window_days(rows.rule),
         metadata={"feature_version": FEATURE_VERSION},
     )
@@ -221,11 +246,14 @@ def retrain(
     challenger = train_challenger(
         data,
         config,
-        progress=lambda stage, done, detail: progress(stage, 0.25 + 0.65 * done, detail),
+        progress=lambda stage, done, detail: progress(stage, begun + (0.9 - begun) * done, detail),
         should_stop=should_stop,
     )
     progress("evaluate", 0.9, {})
     chosen, verdict, said = judged(rows, challenger, champion, model, settings)
+    if challenger.vector is not None:
+        said_of_it = of_vector(challenger.vector, asked_for=model == SEQUENCE_TREES)
+        verdict = replace(verdict, statements=(*verdict.statements, said_of_it))
     text = challenger.text
     if text is not None and (chosen.reads_messages or not text.wins):
         verdict = replace(verdict, statements=(*verdict.statements, text.words))
@@ -316,6 +344,26 @@ def judged(
         challenger.singles[BASELINE],
         replace(again, statements=shipped, baseline_wins=True),
         said | beaten,
+    )
+
+
+def of_vector(trial: VectorTrial, *, asked_for: bool) -> Words:
+    """What the card says of pretraining; `asked_for`: the vector is used whatever it is worth."""
+    gain, error = trial.loss - trial.with_vector, trial.standard_error
+    if trial.wins:
+        zh, en = (
+            "预训练的序列向量有帮助，已采用",
+            "The pretrained sequence vector helps and is used",
+        )
+    elif asked_for:
+        zh = "预训练的序列向量没有明显帮助，按指定仍采用"
+        en = "The pretrained sequence vector does not clearly help; it is used as asked for"
+    else:
+        zh = "预训练的序列向量没有明显帮助，未采用"
+        en = "The pretrained sequence vector does not clearly help and is not used"
+    return Words(
+        f"{zh}：校准后对数损失降低 {gain:.4f}（标准误 {error:.4f}）。",
+        f"{en}: calibrated log loss is lower by {gain:.4f} (standard error {error:.4f}).",
     )
 
 

@@ -25,6 +25,7 @@ _NAMES = {
     "tabm": N_("ensemble of perceptrons"),
     "hazard": N_("net with a hazard over days"),
     "hist_gradient_boosting": N_("gradient boosting"),
+    "sequence_trees": N_("boosting that reads sequences"),
     "logistic": N_("logistic regression"),
     "cross_fit": N_("cross-fitted"),
     "linear": N_("linear"),

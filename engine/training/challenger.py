@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,19 @@ from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
 from engine.models.nets.config import NETS, NetConfig
 from engine.models.panel import Panel, draw_panel
+from engine.models.sequence_trees import SequenceTrees
 from engine.models.text import TextModel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import choose_calibration, fit_calibration
 from engine.training.fit import FitConfig, use_threads
 from engine.training.progress import Progress, ShouldStop, never, unheard
 from engine.training.rows import TrainingData, check_rows
+from engine.training.sequence import VectorTrial, vector_trial
 from engine.training.single_fits import FitSettings, SingleFit, SingleFits
 from engine.training.text import TextTrial, fit_text, trial
+
+if TYPE_CHECKING:
+    from engine.models.nets.sequence_vector import SequenceVector
 
 __all__ = [
     "MODEL_CHOICES",
@@ -41,7 +46,15 @@ __all__ = [
     "train_challenger",
 ]
 
-MODEL_CHOICES = ("auto", "blend", *NETS, "hist_gradient_boosting", "logistic", "random_forest")
+MODEL_CHOICES = (
+    "auto",
+    "blend",
+    *NETS,
+    "hist_gradient_boosting",
+    "logistic",
+    "random_forest",
+    SequenceTrees.kind,
+)
 
 NET_SHARES = (0.25, 0.5, 0.75)
 """Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
@@ -63,13 +76,16 @@ class TrainingConfig:
     net: NetConfig = field(default_factory=NetConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     trees: TreeConfig = field(default_factory=TreeConfig)
+    vector: SequenceVector | None = None  # of a pretrained encoder; None: no trees read one
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON, goes into the model as it is
 
     @property
     def fit_settings(self) -> FitSettings:
         """What the fits of single models have in common."""
         fit = replace(self.fit, max_epochs=self.max_epochs)
-        return FitSettings(self.seed, self.threads, self.refit, self.net, fit, self.trees)
+        return FitSettings(
+            self.seed, self.threads, self.refit, self.net, fit, self.trees, self.vector
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,7 @@ class Challenger:
     learning: tuple[Mapping[str, float], ...]  # of the net: epoch, train_loss, valid_loss
     seconds: float
     text: TextTrial | None = None  # None: no score of messages was tried
+    vector: VectorTrial | None = None  # None: no pretrained encoder was there
 
 
 def train_challenger(
@@ -156,7 +173,8 @@ class TrainingRun:
             self.progress(name, shares[name][0], {})
             fitted[name] = self.fits.fit(name, *shares[name], out_of_time=self._out_of_time)
         self.progress("calibrate", shares[names[-1]][1], {})
-        net = next((name for name in names if name in NETS), None)
+        vector = self._vector(fitted)
+        net = next((name for name in fitted if name in NETS), None)
         candidates = self.candidates(fitted, net)
         losses = {name: self._losses(model) for name, model in candidates.items()}
         self.progress("calibrate", 1.0, {})
@@ -173,13 +191,32 @@ class TrainingRun:
         )
         return Challenger(
             shipped,
-            {name: served[name] for name in names},
+            {name: served[name] for name in fitted},
             served.get(BLEND),
             {name: self._mean(values) for name, values in losses.items()},
             fitted[net].learning if net else (),
             self.clock() - self.started,
             tried,
+            vector,
         )
+
+    def _vector(self, fitted: dict[str, SingleFit]) -> VectorTrial | None:
+        """Whether the trees that read the vector are better; if not, they leave the contest.
+
+        Asked of the validation rows and, since a plan has few of these, of the calibration rows:
+        the first fits have not seen the former, no fit has seen the latter.
+        """
+        if SequenceTrees.kind not in fitted:
+            return None
+        plain, wide = fitted[TreeModel.kind], fitted[SequenceTrees.kind]
+        calibrate = self.data.calibrate
+        parts = [(calibrate, plain.log_odds(self._scores), wide.log_odds(self._scores))]
+        if len(self.data.validate):
+            parts.append((self.data.validate, plain.valid_log_odds, wide.valid_log_odds))
+        tried = vector_trial(parts)
+        if not tried.wins and self.config.model != SequenceTrees.kind:
+            del fitted[SequenceTrees.kind]
+        return tried
 
     def _text(self, fitted: Mapping[str, SingleFit]) -> tuple[TextModel | None, TextTrial | None]:
         """The score of messages if it helps, and whether it did.
@@ -193,7 +230,7 @@ class TrainingRun:
         first = fit_text(self.data.train, logistic.log_odds(self.data.train.frame))
         if first is None:
             return None, None
-        tried = trial(self.data.validate, fitted[TreeModel.kind].valid_log_odds, first)
+        tried = trial(self.data.validate, _grown(fitted).valid_log_odds, first)
         if not tried.wins:
             return None, tried
         if not self.config.refit:
@@ -213,15 +250,17 @@ class TrainingRun:
         plain = [LogisticModel.kind, TreeModel.kind]
         if self.config.model in plain:
             return plain
-        if self.config.model == ForestModel.kind:
-            return [*plain, ForestModel.kind]
+        if self.config.model in (SequenceTrees.kind, ForestModel.kind):
+            return [*plain, self.config.model]
+        if self.config.vector is not None and self.config.model in ("auto", BLEND):
+            plain.append(SequenceTrees.kind)
         return [*plain, self.config.model if self.config.model in NETS else ChurnNet.kind]
 
     def _out_of_time(self) -> bool:
         return self.clock() - self.started >= FIRST_FIT_SHARE * self.config.budget_s
 
     def _blend(self, fitted: Mapping[str, SingleFit], net: str, panel: Panel) -> RiskModel:
-        nets, trees = fitted[net], fitted[TreeModel.kind]
+        nets, trees = fitted[net], _grown(fitted)
         rows = self.data.calibrate
         share = net_share(
             nets.log_odds(self._scores), trees.log_odds(self._scores), rows.label, rows.weight
@@ -238,7 +277,9 @@ class TrainingRun:
         shares: tuple[float, ...] = (),
     ) -> RiskModel:
         calibrate = self.data.calibrate
-        pooled = [self._pooled(part) for part in components if isinstance(part, ChurnNet)]
+        pooled = [
+            self._pooled(part) for part in components if isinstance(part, ChurnNet | SequenceTrees)
+        ]
         if pooled:
             panel = replace(panel, pooled=np.concatenate(pooled, axis=1))
         raw = RiskModel(kind, components, Calibration(), panel, self._metadata(), shares)
@@ -264,8 +305,8 @@ class TrainingRun:
             self.scored[id(model)] = model.log_odds(self.data.calibrate.frame)
         return self.scored[id(model)]
 
-    def _pooled(self, net: ChurnNet) -> NDArray[np.float32]:
-        """The net's vectors of the panel's users."""
+    def _pooled(self, net: ChurnNet | SequenceTrees) -> NDArray[np.float32]:
+        """The vectors of the panel's users, as the net or the trees read them."""
         if id(net) not in self.panel_pooled:
             self.panel_pooled[id(net)] = net.encode(self.panel_rows.frame)[1]
         return self.panel_pooled[id(net)]
@@ -292,9 +333,19 @@ class TrainingRun:
         }
 
 
+def _grown(fitted: Mapping[str, SingleFit]) -> SingleFit:
+    """The trees that read the vector where these are in the contest, else the plain ones."""
+    return fitted[SequenceTrees.kind if SequenceTrees.kind in fitted else TreeModel.kind]
+
+
 def _shares(names: list[str]) -> dict[str, tuple[float, float]]:
     """Start and end of every fit as a share of the whole run: the net takes most of the time."""
-    weight = {LogisticModel.kind: 0.1, TreeModel.kind: 0.2, ForestModel.kind: 0.3}
+    weight = {
+        LogisticModel.kind: 0.1,
+        TreeModel.kind: 0.2,
+        SequenceTrees.kind: 0.3,
+        ForestModel.kind: 0.3,
+    }
     ends = np.cumsum([weight.get(name, 1.7) for name in names])
     ends = 0.97 * ends / ends[-1]
     return {

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import DataError
 from engine.models.base import SingleModel
 from engine.models.calibration import log_loss
 from engine.models.forest import ForestConfig, ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.nets.config import NetConfig, net_named
+from engine.models.sequence_trees import SequenceTrees
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.fit import FitConfig, NetFit, fit_net
 from engine.training.progress import Progress, ShouldStop, stop_if_asked
 from engine.training.rows import TrainingData, join
+
+if TYPE_CHECKING:
+    from engine.models.nets.sequence_vector import SequenceVector
 
 LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
 """Tried on the validation rows; scikit-learn's C."""
@@ -36,6 +41,7 @@ class FitSettings:
     net: NetConfig
     fit: FitConfig
     trees: TreeConfig
+    vector: SequenceVector | None = None  # of a pretrained encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class SingleFits:
             return self._logistic()
         if name == TreeModel.kind:
             return self._trees()
+        if name == SequenceTrees.kind:
+            return self._sequence_trees()
         if name == ForestModel.kind:
             return self._forest()
         return self._net(net_named(name, self.settings.net), start, stop, out_of_time)
@@ -110,6 +118,25 @@ class SingleFits:
         stop_if_asked(self.should_stop)
         kept = replace(trees, max_trees=max(1, first.ensemble.trees))
         return SingleFit((TreeModel.fit(self.recent, None, kept, **settings),), scores)
+
+    def _sequence_trees(self) -> SingleFit:
+        vector = self.settings.vector
+        if vector is None:
+            raise DataError(
+                "too_few_histories",
+                "There are too few histories to learn a sequence encoder from",
+                why="Trees that read sequences need an encoder learnt beforehand",
+                next_step="Load a longer history, or choose another model",
+            )
+        settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
+        trees = self.settings.trees
+        first = SequenceTrees.fit(self.data.train, self.data.validate, trees, vector, **settings)
+        scores = first.log_odds(self.data.validate.frame)
+        if not self.settings.refit:
+            return SingleFit((first,), scores)
+        stop_if_asked(self.should_stop)
+        kept = replace(trees, max_trees=max(1, first.ensemble.trees))
+        return SingleFit((SequenceTrees.fit(self.recent, None, kept, vector, **settings),), scores)
 
     def _forest(self) -> SingleFit:
         settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}

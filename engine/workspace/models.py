@@ -62,6 +62,7 @@ class Models:
         *,
         model: str = "auto",
         budget_s: float | None = None,
+        pretraining: bool | None = None,
         as_of: datetime | None = None,
         actor: str,
         progress: Callable[[str, float, Mapping[str, object]], None] = _quiet,
@@ -69,6 +70,8 @@ class Models:
     ) -> ModelCard:
         """Fit, compare and register a challenger; nothing is promoted.
 
+        `pretraining`: whether an encoder of sequences learns from all histories first; None: as the
+        settings say.
         Raises `DatabaseBusy`, with its process id, while another training runs here.
         """
         from engine.retrain import retrain
@@ -79,6 +82,7 @@ class Models:
                 self._settings,
                 model=model,
                 budget_s=budget_s,
+                pretraining=pretraining,
                 as_of=as_of,
                 now=self._clock(),
                 actor=actor,

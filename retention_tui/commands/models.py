@@ -37,11 +37,18 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="auto, blend, hist_gradient_boosting, logistic, random_forest; nets: churn_net, "
-            "mlp, gru, lstm, cnn, attention, tabm, hazard"
+            help="auto, blend, hist_gradient_boosting, logistic, random_forest, "
+            "sequence_trees; nets: churn_net, mlp, gru, lstm, cnn, attention, tabm, hazard"
         ),
     ] = "auto",
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
+    pretraining: Annotated[
+        bool | None,
+        typer.Option(
+            "--pretraining/--no-pretraining",
+            help="Learn an encoder of event sequences first; else as the settings say",
+        ),
+    ] = None,
     as_of: AsOf = None,
     score: Annotated[
         bool, typer.Option(help="Then score with the champion and print the list")
@@ -52,13 +59,20 @@ def train(
     session: Session = context.obj
     folder = _where_installed(session, tensorboard)
     if folder is None:
-        card = train_challenger(session, model=model, budget_s=budget, as_of=as_of)
+        card = train_challenger(
+            session, model=model, budget_s=budget, pretraining=pretraining, as_of=as_of
+        )
     else:
         from engine.evaluation.tensorboard import TensorBoardLog
 
         with TensorBoardLog(folder, f"train-{datetime.now(UTC):%Y%m%d-%H%M%S}") as log:
             card = train_challenger(
-                session, model=model, budget_s=budget, as_of=as_of, heard=log.progress
+                session,
+                model=model,
+                budget_s=budget,
+                pretraining=pretraining,
+                as_of=as_of,
+                heard=log.progress,
             )
             log.card(card)
     if not session.as_json:
@@ -82,6 +96,7 @@ def train_challenger(
     *,
     model: str = "auto",
     budget_s: float | None = None,
+    pretraining: bool | None = None,
     as_of: datetime | None = None,
     heard: Callable[[Mapping[str, object]], None] | None = None,
 ) -> ModelCard:
@@ -104,7 +119,12 @@ def train_challenger(
 
     first = workspace.models.champion() is None
     card = workspace.models.train(
-        model=model, budget_s=budget_s, as_of=as_of, actor=workspace.operator, progress=narrate
+        model=model,
+        budget_s=budget_s,
+        pretraining=pretraining,
+        as_of=as_of,
+        actor=workspace.operator,
+        progress=narrate,
     )
     if first and card.verdict is not None and card.verdict.wins:
         card = workspace.models.promote(card.model_id, workspace.operator)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = EncoderConfig(hidden=8, width=6, max_events=16)
 CONFIG = PretrainingConfig(
-    SMALL, next_event=0.5, next_weeks=1.0, contrast=0.3, epochs=2, batch=64, rows_per_epoch=600
+    SMALL, next_weeks=1.0, next_event=0.5, contrast=0.3, epochs=2, batch=64, rows_per_epoch=600
 )
 DAY_S = 86_400
 
