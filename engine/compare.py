@@ -25,7 +25,7 @@ from engine.models.blend import RiskModel
 from engine.models.nets.config import NETS, SEQUENCE_MODELS, TIMED_MODELS
 from engine.places import Places
 from engine.registry import Registry
-from engine.retrain import Rows, collect_rows
+from engine.retrain import Rows, collect_rows, payment_window_days
 from engine.served import Served, metrics_of, served
 from engine.settings import Settings
 from engine.store.lease import lease
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 BASELINE = "hist_gradient_boosting"
 
-COMPARABLE = (BASELINE, "logistic", "random_forest", *NETS, "blend")
+BUYING = frozenset({"bg_nbd", "pareto_nbd"})
+"""Models that speak of one churn rule only: no payment in the window."""
+
+COMPARABLE = (BASELINE, "logistic", "random_forest", *NETS, "blend", *sorted(BUYING))
 """Names that `--models` takes."""
 
 SAME = "gru"
@@ -133,6 +136,7 @@ def compare_models(
             max_epochs=settings.training.max_epochs,
             threads=settings.training.threads,
             budget_s=budget_s or settings.training.budget_s,
+            window_days=payment_window_days(rows.rule),
         ),
         progress=lambda stage, done, detail: progress(
             stage, COLLECTING + (0.97 - COLLECTING) * done, detail
@@ -168,10 +172,13 @@ def _check(names: Sequence[str] | None) -> None:
 
 def _all(places: Places) -> tuple[str, ...]:
     with lease(places.behaviour) as connection:
-        timed = churn_rule(connection).kind != "label"
-    return tuple(
-        name for name in COMPARABLE if name != SAME and (timed or name not in TIMED_MODELS)
-    )
+        rule = churn_rule(connection)
+    unfit = {SAME}
+    if rule.kind == "label":
+        unfit |= TIMED_MODELS
+    if payment_window_days(rule) is None:
+        unfit |= BUYING
+    return tuple(name for name in COMPARABLE if name not in unfit)
 
 
 def _said(one: Contestant, rows: Rows) -> Served:

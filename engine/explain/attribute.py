@@ -25,6 +25,7 @@ from engine.models.blend import RiskModel
 from engine.models.forest import ForestModel, logit
 from engine.models.logistic import LogisticModel
 from engine.models.panel import EVERYONE
+from engine.models.purchases import ORDERS, PURCHASE_MODELS, READ, RECENCY, PurchaseModel
 from engine.models.sequence_trees import SequenceTrees
 from engine.models.text import TextModel
 from engine.models.trees import TreeEnsemble, TreeModel
@@ -276,6 +277,8 @@ def _columns_read(component: SingleModel) -> NDArray[np.int64]:
         trees = component.ensemble
         used = np.unique(trees.feature[~trees.is_leaf]).astype(np.int64)
         return used[used < len(component.columns)]
+    if isinstance(component, PurchaseModel):
+        return np.array([component.columns.index(name) for name in READ])
     if isinstance(component, LogisticModel):
         return np.unique(component.numbers.source[component.coefficients != 0])
     return np.arange(len(component.columns))
@@ -374,6 +377,27 @@ def _forest(component: SingleModel, group_of: NDArray[np.int64], groups: int) ->
     return explain
 
 
+def _purchases(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
+    """The columns that such a model reads are one history: it stands or falls as a whole, so the
+    whole difference belongs to its group, and the time since the last payment speaks for it."""
+    model = cast(PurchaseModel, component)
+    speaker = model.columns.index(RECENCY if RECENCY in model.columns else ORDERS)
+    group = group_of[model.columns.index(ORDERS)]
+
+    def explain(frame: FeatureFrame) -> _Reading:
+        scores = model.log_odds(frame)
+
+        def parts(rows: NDArray[np.int64], peers: _Peers) -> _Parts:
+            baseline = float(model.log_odds_of(peers.values).mean())
+            grouped, columns = np.zeros((len(rows), groups)), np.zeros((len(rows), len(group_of)))
+            grouped[:, group] = columns[:, speaker] = scores[rows] - baseline
+            return _Parts(grouped, columns, baseline)
+
+        return _Reading(scores, parts)
+
+    return explain
+
+
 def _logistic(component: SingleModel, group_of: NDArray[np.int64], groups: int) -> _Explainer:
     logistic = cast(LogisticModel, component)
 
@@ -440,6 +464,7 @@ _METHODS: Mapping[str, Callable[[SingleModel, NDArray[np.int64], int], _Explaine
     TreeModel.kind: _trees,
     ForestModel.kind: _forest,
     LogisticModel.kind: _logistic,
+    **dict.fromkeys(PURCHASE_MODELS, _purchases),
     TextModel.kind: _text,
 }
 """How a component that reads no events is explained, by kind."""

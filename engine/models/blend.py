@@ -153,6 +153,10 @@ def component_class(kind: str) -> type[SingleModel]:
         from engine.models.text import TextModel
 
         return TextModel
+    if kind in ("bg_nbd", "pareto_nbd"):
+        from engine.models.purchases import PURCHASE_MODELS
+
+        return PURCHASE_MODELS[kind]
     if kind == "churn_net":
         from engine.models.nets.churn_net import ChurnNet
 
@@ -160,8 +164,8 @@ def component_class(kind: str) -> type[SingleModel]:
     raise ModelError(
         "unknown_kind",
         f"The model has a part of the kind {kind!r}, which this version does not know",
-        why="Known kinds are logistic, hist_gradient_boosting, sequence_trees, random_forest and "
-        "churn_net",
+        why="Known kinds are logistic, hist_gradient_boosting, sequence_trees, random_forest, "
+        "bg_nbd, pareto_nbd and churn_net",
         next_step="Upgrade retention-workbench, or roll back to an older model",
     )
 

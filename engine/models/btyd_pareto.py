@@ -18,9 +18,15 @@ from scipy.optimize import minimize
 from scipy.special import expit, gammaln, hyp2f1
 
 from engine.errors import DataError
-from engine.models.btyd import LOG_PARAMETER_LIMIT, Floats, PurchaseHistory, distinct_histories
+from engine.models.btyd import Floats, PurchaseHistory, distinct_histories
 
 _FRACTION_TERMS = 200
+
+_NEAR = 5.0
+
+LARGEST_LOG_PARAMETER = 6.0
+"""In units of the longest history. Where everybody leaves at one rate s and beta grow without end;
+beyond this bound the likelihood is flat and its series slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +90,23 @@ class ParetoNbd:
 def _gauss(b: Floats, c: Floats, z: Floats) -> Floats:
     """2F1(1, b; c; z) for 0 < b < c and 0 <= z < 1, (N,).
 
-    SciPy answers NaN for large parameters near z = 1, where an optimiser passes by; there the
-    continued fraction of Gauss converges fast.
+    Far from c = b the continued fraction of Gauss converges fast, and SciPy's series is slow or,
+    near z = 1, without an answer: an optimiser passes by there.
     """
-    series = np.asarray(hyp2f1(1, b, c, z))
-    lost = np.isnan(series)
-    if lost.any():
-        b, c, z = (np.broadcast_to(value, series.shape)[lost] for value in (b, c, z))
+    b, c, z = np.broadcast_arrays(b, c, z)
+    result = np.full(z.shape, np.nan)
+    near = c - b < _NEAR
+    result[near] = hyp2f1(1, b[near], c[near], z[near])
+    rest = np.isnan(result)
+    if rest.any():
+        b, c, z = b[rest], c[rest], z[rest]
         tail = np.zeros(len(z))
         for k in range(_FRACTION_TERMS, 0, -1):
             odd = (b + k) * (c + k - 1) / ((c + 2 * k - 1) * (c + 2 * k)) * z
             even = k * (c - b + k - 1) / ((c + 2 * k - 2) * (c + 2 * k - 1)) * z
             tail = even / (1 - odd / (1 - tail))
-        series[lost] = 1 / (1 - b / c * z / (1 - tail))
-    return series
+        result[rest] = 1 / (1 - b / c * z / (1 - tail))
+    return result
 
 
 def fit_pareto_nbd(history: PurchaseHistory) -> ParetoNbd:
@@ -122,9 +131,9 @@ def fit_pareto_nbd(history: PurchaseHistory) -> ParetoNbd:
     found = minimize(
         loss,
         x0=np.log([0.5, 0.2, 0.5, 0.3]),
-        bounds=[(-LOG_PARAMETER_LIMIT, LOG_PARAMETER_LIMIT)] * 4,
+        bounds=[(-LARGEST_LOG_PARAMETER, LARGEST_LOG_PARAMETER)] * 4,
         method="L-BFGS-B",
-        options={"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-8},
+        options={"maxiter": 300, "ftol": 1e-11, "gtol": 1e-7},
     )
     r, alpha, s, beta = (float(value) for value in np.exp(found.x))
     return ParetoNbd(r, alpha * scale, s, beta * scale)

@@ -22,6 +22,7 @@ from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
 from engine.models.nets.config import NETS, NetConfig
 from engine.models.panel import Panel, draw_panel
+from engine.models.purchases import PURCHASE_MODELS, BgNbdModel, teachable
 from engine.models.sequence_trees import SequenceTrees
 from engine.models.text import TextModel
 from engine.models.trees import TreeConfig, TreeModel
@@ -54,7 +55,14 @@ MODEL_CHOICES = (
     "logistic",
     "random_forest",
     SequenceTrees.kind,
+    *PURCHASE_MODELS,
 )
+
+PARTNER = BgNbdModel.kind
+"""Joins the blend where the churn rule asks for no payment."""
+
+PARTNER_SHARES = (0.25, 0.0, 0.5)
+"""Of that partner in the blend; the first is taken unless another is better."""
 
 NET_SHARES = (0.25, 0.5, 0.75)
 """Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
@@ -76,6 +84,7 @@ class TrainingConfig:
     net: NetConfig = field(default_factory=NetConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     trees: TreeConfig = field(default_factory=TreeConfig)
+    window_days: float | None = None  # of a churn rule that asks for no payment: lead and horizon
     vector: SequenceVector | None = None  # of a pretrained encoder; None: no trees read one
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON, goes into the model as it is
 
@@ -84,7 +93,14 @@ class TrainingConfig:
         """What the fits of single models have in common."""
         fit = replace(self.fit, max_epochs=self.max_epochs)
         return FitSettings(
-            self.seed, self.threads, self.refit, self.net, fit, self.trees, self.vector
+            self.seed,
+            self.threads,
+            self.refit,
+            self.net,
+            fit,
+            self.trees,
+            self.window_days,
+            self.vector,
         )
 
 
@@ -250,10 +266,12 @@ class TrainingRun:
         plain = [LogisticModel.kind, TreeModel.kind]
         if self.config.model in plain:
             return plain
-        if self.config.model in (SequenceTrees.kind, ForestModel.kind):
+        if self.config.model in (SequenceTrees.kind, ForestModel.kind, *PURCHASE_MODELS):
             return [*plain, self.config.model]
         if self.config.vector is not None and self.config.model in ("auto", BLEND):
             plain.append(SequenceTrees.kind)
+        if self.config.window_days is not None and teachable(self.recent.frame):
+            plain.append(PARTNER)
         return [*plain, self.config.model if self.config.model in NETS else ChurnNet.kind]
 
     def _out_of_time(self) -> bool:
@@ -267,7 +285,15 @@ class TrainingRun:
         )
         own = [share / len(nets.components)] * len(nets.components)
         components = (*nets.components, *trees.components)
-        return self._calibrated(BLEND, components, panel, (*own, 1 - share))
+        shares = (*own, 1 - share)
+        if (partner := fitted.get(PARTNER)) is not None:
+            mixed = share * nets.log_odds(self._scores) + (1 - share) * trees.log_odds(self._scores)
+            alone = partner.log_odds(self._scores)
+            part = mix_share(alone, mixed, rows.label, rows.weight, PARTNER_SHARES)
+            if part:
+                components = (*partner.components, *components)
+                shares = (part, *((1 - part) * one for one in shares))
+        return self._calibrated(BLEND, components, panel, shares)
 
     def _calibrated(
         self,
@@ -378,15 +404,26 @@ def net_share(
     label: NDArray[Any],
     weight: NDArray[Any],
 ) -> float:
-    """The net's share of the blend, one of `NET_SHARES`, from the log-odds (N,) of both.
+    """The net's share of the blend, one of `NET_SHARES`, from the log-odds (N,) of both."""
+    return mix_share(net, trees, label, weight, NET_SHARES)
+
+
+def mix_share(
+    own: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    label: NDArray[Any],
+    weight: NDArray[Any],
+    tried: tuple[float, ...],
+) -> float:
+    """The share of `own` in a mix with `rest`, one of `tried`, from the log-odds (N,) of both.
 
     The first is taken unless another one's calibrated loss is clearly lower (see `choose`).
     """
     losses = {}
-    for share in NET_SHARES:
-        mixed = share * net + (1 - share) * trees
+    for share in tried:
+        mixed = share * own + (1 - share) * rest
         losses[str(share)] = log_loss(fit_calibration(mixed, label, weight).apply(mixed), label)
-    return float(choose(losses, weight, str(NET_SHARES[0])))
+    return float(choose(losses, weight, str(tried[0])))
 
 
 def _cutoffs(rows: LabelledFrame) -> list[str]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DataError
+from engine.errors import DataError, UsageError
 from engine.models.base import SingleModel
 from engine.models.calibration import log_loss
 from engine.models.forest import ForestConfig, ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.nets.config import NetConfig, net_named
+from engine.models.purchases import PURCHASE_MODELS
 from engine.models.sequence_trees import SequenceTrees
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.fit import FitConfig, NetFit, fit_net
@@ -41,6 +42,7 @@ class FitSettings:
     net: NetConfig
     fit: FitConfig
     trees: TreeConfig
+    window_days: float | None  # of a churn rule that asks for no payment: lead and horizon
     vector: SequenceVector | None = None  # of a pretrained encoder
 
 
@@ -90,6 +92,8 @@ class SingleFits:
             return self._sequence_trees()
         if name == ForestModel.kind:
             return self._forest()
+        if name in PURCHASE_MODELS:
+            return self._purchases(name)
         return self._net(net_named(name, self.settings.net), start, stop, out_of_time)
 
     def _logistic(self) -> SingleFit:
@@ -118,6 +122,22 @@ class SingleFits:
         stop_if_asked(self.should_stop)
         kept = replace(trees, max_trees=max(1, first.ensemble.trees))
         return SingleFit((TreeModel.fit(self.recent, None, kept, **settings),), scores)
+
+    def _purchases(self, name: str) -> SingleFit:
+        if self.settings.window_days is None:
+            raise UsageError(
+                "no_payment_rule",
+                f"The model {name!r} cannot speak of this churn rule",
+                why="It says who pays again in a window, and the rule asks something else",
+                next_step="Choose another model, or a rule of the kind no_payment",
+            )
+        window_days = self.settings.window_days
+        first = PURCHASE_MODELS[name].fit(self.data.train, window_days=window_days)
+        scores = first.log_odds(self.data.validate.frame)
+        if not self.settings.refit:
+            return SingleFit((first,), scores)
+        kept = PURCHASE_MODELS[name].fit(self.recent, window_days=window_days)
+        return SingleFit((kept,), scores)
 
     def _sequence_trees(self) -> SingleFit:
         vector = self.settings.vector
