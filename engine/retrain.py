@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from engine.models.blend import RiskModel
     from engine.models.cross_fit import ServedModel
     from engine.training.challenger import Challenger
-    from engine.training.sequence import VectorTrial
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
 
@@ -50,6 +49,10 @@ BASELINE = "hist_gradient_boosting"
 
 SEQUENCE_TREES = "sequence_trees"
 """The choice of a model that asks for pretraining whatever the settings say."""
+
+VECTOR = Words("预训练的序列向量", "The pretrained sequence vector")
+MESSAGES = Words("留言文字", "What users wrote")
+"""What the card calls the partners that were tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +254,13 @@ def retrain(
     )
     progress("evaluate", 0.9, {})
     chosen, verdict, said = judged(rows, challenger, champion, model, settings)
-    if challenger.vector is not None:
-        said_of_it = of_vector(challenger.vector, asked_for=model == SEQUENCE_TREES)
-        verdict = replace(verdict, statements=(*verdict.statements, said_of_it))
+    partners = []
+    if (vector_trial := challenger.vector) is not None:
+        partners.append(vector_trial.words(VECTOR, asked_for=model == SEQUENCE_TREES))
     text = challenger.text
     if text is not None and (chosen.reads_messages or not text.wins):
-        verdict = replace(verdict, statements=(*verdict.statements, text.words))
+        partners.append(text.words(MESSAGES))
+    verdict = replace(verdict, statements=(*verdict.statements, *partners))
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
     named = {"champion": f"champion {champion_id}"}
     card = ModelCard(
@@ -344,26 +348,6 @@ def judged(
         challenger.singles[BASELINE],
         replace(again, statements=shipped, baseline_wins=True),
         said | beaten,
-    )
-
-
-def of_vector(trial: VectorTrial, *, asked_for: bool) -> Words:
-    """What the card says of pretraining; `asked_for`: the vector is used whatever it is worth."""
-    gain, error = trial.loss - trial.with_vector, trial.standard_error
-    if trial.wins:
-        zh, en = (
-            "预训练的序列向量有帮助，已采用",
-            "The pretrained sequence vector helps and is used",
-        )
-    elif asked_for:
-        zh = "预训练的序列向量没有明显帮助，按指定仍采用"
-        en = "The pretrained sequence vector does not clearly help; it is used as asked for"
-    else:
-        zh = "预训练的序列向量没有明显帮助，未采用"
-        en = "The pretrained sequence vector does not clearly help and is not used"
-    return Words(
-        f"{zh}：校准后对数损失降低 {gain:.4f}（标准误 {error:.4f}）。",
-        f"{en}: calibrated log loss is lower by {gain:.4f} (standard error {error:.4f}).",
     )
 
 

@@ -30,9 +30,9 @@ from engine.training.calibrate import choose_calibration, fit_calibration
 from engine.training.fit import FitConfig, use_threads
 from engine.training.progress import Progress, ShouldStop, never, unheard
 from engine.training.rows import TrainingData, check_rows
-from engine.training.sequence import VectorTrial, vector_trial
 from engine.training.single_fits import FitSettings, SingleFit, SingleFits
-from engine.training.text import TextTrial, fit_text, trial
+from engine.training.text import fit_text
+from engine.training.trial import PartnerTrial, partner_trial
 
 if TYPE_CHECKING:
     from engine.models.nets.sequence_vector import SequenceVector
@@ -114,8 +114,8 @@ class Challenger:
     losses: Mapping[str, float]  # kind -> log loss on the calibration rows, calibrated
     learning: tuple[Mapping[str, float], ...]  # of the net: epoch, train_loss, valid_loss
     seconds: float
-    text: TextTrial | None = None  # None: no score of messages was tried
-    vector: VectorTrial | None = None  # None: no pretrained encoder was there
+    text: PartnerTrial | None = None  # None: no score of messages was tried
+    vector: PartnerTrial | None = None  # None: no pretrained encoder was there
 
 
 def train_challenger(
@@ -216,7 +216,7 @@ class TrainingRun:
             vector,
         )
 
-    def _vector(self, fitted: dict[str, SingleFit]) -> VectorTrial | None:
+    def _vector(self, fitted: dict[str, SingleFit]) -> PartnerTrial | None:
         """Whether the trees that read the vector are better; if not, they leave the contest.
 
         Asked of the validation rows and, since a plan has few of these, of the calibration rows:
@@ -229,24 +229,33 @@ class TrainingRun:
         parts = [(calibrate, plain.log_odds(self._scores), wide.log_odds(self._scores))]
         if len(self.data.validate):
             parts.append((self.data.validate, plain.valid_log_odds, wide.valid_log_odds))
-        tried = vector_trial(parts)
+        tried = partner_trial(parts)
         if not tried.wins and self.config.model != SequenceTrees.kind:
             del fitted[SequenceTrees.kind]
         return tried
 
-    def _text(self, fitted: Mapping[str, SingleFit]) -> tuple[TextModel | None, TextTrial | None]:
+    def _text(
+        self, fitted: Mapping[str, SingleFit]
+    ) -> tuple[TextModel | None, PartnerTrial | None]:
         """The score of messages if it helps, and whether it did.
 
         It is learnt beside logistic regression, which cannot learn the training rows by heart, and
-        tried beside the trees on the validation rows. A model asked for by name stays alone.
+        tried beside the trees, on the rows that `_vector` asks. A model asked for by name stays
+        alone.
         """
-        if self.config.model not in ("auto", BLEND) or not len(self.data.validate):
+        if self.config.model not in ("auto", BLEND):
             return None, None
         (logistic,) = fitted[LogisticModel.kind].components
         first = fit_text(self.data.train, logistic.log_odds(self.data.train.frame))
         if first is None:
             return None, None
-        tried = trial(self.data.validate, _grown(fitted).valid_log_odds, first)
+        trees = _grown(fitted)
+        parts = [(self.data.calibrate, trees.log_odds(self._scores))]
+        if len(self.data.validate):
+            parts.append((self.data.validate, trees.valid_log_odds))
+        tried = partner_trial(
+            [(rows, alone, alone + first.log_odds(rows.frame)) for rows, alone in parts]
+        )
         if not tried.wins:
             return None, tried
         if not self.config.refit:

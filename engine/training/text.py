@@ -7,7 +7,6 @@ left out, which also keeps what only one person would write out of the model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,6 @@ from engine.features.messages import Messages
 from engine.models.calibration import log_loss, sigmoid
 from engine.models.text import BATCH_MESSAGES, TextModel, Vocabulary, cells, faded
 from engine.models.tokens import tokens
-from engine.training.calibrate import fit_calibration
-from engine.types import Words
 
 FEWEST_USERS = 20
 MOST_PIECES = 30_000
@@ -38,38 +35,6 @@ STRENGTH = 1.0
 MOST_STEPS = 200
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class TextTrial:
-    """Whether a score of messages lowers the loss of later rows."""
-
-    loss: float  # of validation rows by the model beside it, calibrated
-    with_text: float  # and by both together
-    standard_error: float  # of the paired difference
-
-    @property
-    def wins(self) -> bool:
-        """By more than one standard error."""
-        return self.loss - self.with_text > self.standard_error
-
-    @property
-    def words(self) -> Words:
-        """What the card says of it."""
-        zh, en = (
-            ("留言文字有帮助，已采用", "What users wrote helps and is used")
-            if self.wins
-            else (
-                "留言文字没有明显帮助，未采用",
-                "What users wrote does not clearly help and is not used",
-            )
-        )
-        gain = self.loss - self.with_text
-        return Words(
-            f"{zh}：验证样本的对数损失降低 {gain:.4f}（标准误 {self.standard_error:.4f}）。",
-            f"{en}: log loss of the validation rows is lower by {gain:.4f} "
-            f"(standard error {self.standard_error:.4f}).",
-        )
 
 
 def fit_text(rows: LabelledFrame, offset: Floats) -> TextModel | None:
@@ -93,25 +58,6 @@ def fit_text(rows: LabelledFrame, offset: Floats) -> TextModel | None:
     design = csr_matrix((fade, (row, place)), shape=(len(rows), len(which))) @ pieces
     weight = _weights(design, rows.label.astype(np.float64), rows.weight, offset)
     return TextModel(vocabulary, weight.astype(np.float32), HALF_LIFE_DAYS)
-
-
-def trial(rows: LabelledFrame, log_odds: Floats, model: TextModel) -> TextTrial:
-    """The score `model` beside `log_odds` (N,) on rows that taught neither of them."""
-    score = model.log_odds(rows.frame)
-    without, together = (_losses(scores, rows) for scores in (log_odds, log_odds + score))
-    difference = without - together
-    mean = float(np.average(difference, weights=rows.weight))
-    spread = float(np.sqrt(np.average((difference - mean) ** 2, weights=rows.weight)))
-    return TextTrial(
-        loss=float(np.average(without, weights=rows.weight)),
-        with_text=float(np.average(together, weights=rows.weight)),
-        standard_error=spread / max(1.0, len(rows)) ** 0.5,
-    )
-
-
-def _losses(log_odds: Floats, rows: LabelledFrame) -> Floats:
-    calibration = fit_calibration(log_odds, rows.label, rows.weight)
-    return log_loss(calibration.apply(log_odds), rows.label)
 
 
 def _vocabulary(frame: FeatureFrame, messages: Messages) -> Vocabulary:

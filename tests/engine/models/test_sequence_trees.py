@@ -19,7 +19,7 @@ from engine.models.nets.sequence_vector import EncoderConfig, SequenceVector
 from engine.models.panel import draw_panel
 from engine.models.sequence_trees import SequenceTrees
 from engine.models.trees import TreeConfig
-from engine.training.sequence import vector_trial
+from engine.training.trial import partner_trial
 
 Rows = Callable[..., LabelledFrame]
 SMALL = EncoderConfig(hidden=8, width=6, max_events=16)
@@ -87,16 +87,16 @@ def test_reasons_add_up_and_the_vector_is_the_group_sequence(
     assert np.abs(found.contributions[:, 1]).max() > 0
 
 
-def test_a_vector_wins_by_more_than_one_standard_error(rows: LabelledFrame) -> None:
+def test_a_partner_wins_by_more_than_one_standard_error(rows: LabelledFrame) -> None:
     rng = np.random.default_rng(1)
     truth = 2.0 * rows.label - 1
     guess = truth + 3 * rng.standard_normal(len(rows))
     noise = guess + 0.01 * rng.standard_normal(len(rows))
-    assert vector_trial([(rows, guess, guess + truth)]).wins
-    assert not vector_trial([(rows, guess + truth, guess)]).wins
-    assert not vector_trial([(rows, guess, guess)]).wins
-    tried = vector_trial([(rows, guess, noise)])
-    assert tried.wins == (tried.loss - tried.with_vector > tried.standard_error)
+    assert partner_trial([(rows, guess, guess + truth)]).wins
+    assert not partner_trial([(rows, guess + truth, guess)]).wins
+    assert not partner_trial([(rows, guess, guess)]).wins
+    tried = partner_trial([(rows, guess, noise)])
+    assert tried.wins == (tried.loss - tried.with_partner > tried.standard_error)
     # Parts are calibrated apart: a shift of one of them is no loss.
-    shifted = vector_trial([(rows, guess, guess + truth), (rows, guess + 2, guess + 2 + truth)])
-    assert shifted.loss == pytest.approx(vector_trial([(rows, guess, guess)]).loss, rel=1e-4)
+    shifted = partner_trial([(rows, guess, guess + truth), (rows, guess + 2, guess + 2 + truth)])
+    assert shifted.loss == pytest.approx(partner_trial([(rows, guess, guess)]).loss, rel=1e-4)

@@ -19,7 +19,8 @@ from engine.models.panel import draw_panel
 from engine.models.text import DAY_S, TextModel
 from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
 from engine.training.rows import join
-from engine.training.text import FEWEST_USERS, fit_text, trial
+from engine.training.text import FEWEST_USERS, fit_text
+from engine.training.trial import PartnerTrial, partner_trial
 
 BAD = ("课程闪退，打不开", "The app crashes again")
 PLAIN = ("什么时候更新", "When does the next one come out?", "讲得很清楚")
@@ -70,15 +71,20 @@ def offset_of(rows: LabelledFrame) -> np.ndarray:
     return np.asarray(np.nan_to_num(rows.frame.values[:, 0]) - 1, np.float64)
 
 
+def tried(rows: LabelledFrame, model: TextModel) -> PartnerTrial:
+    alone = offset_of(rows)
+    return partner_trial([(rows, alone, alone + model.log_odds(rows.frame))])
+
+
 def test_bad_words_raise_the_score_and_later_rows_confirm_it(
     planted: Planted, model: TextModel
 ) -> None:
     later = with_messages(planted(3000, seed=3), seed=4)
-    found = trial(later, offset_of(later), model)
+    found = tried(later, model)
     assert found.wins
-    assert found.loss - found.with_text > 4 * found.standard_error
+    assert found.loss - found.with_partner > 4 * found.standard_error
     idle = with_messages(planted(3000, seed=3), seed=4, effect=0.0)
-    assert not trial(idle, offset_of(idle), model).wins
+    assert not tried(idle, model).wins
 
 
 def test_who_wrote_nothing_or_nothing_known_has_no_score(
