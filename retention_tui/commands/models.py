@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from engine.calibrated import CalibrationCheck
+from engine.errors import StateError
 from engine.spread import spread
 from engine.types import Metrics, ModelCard, RankQuery
 from retention_tui.commands.session import Session, plain
@@ -38,7 +39,8 @@ def train(
         str,
         typer.Option(
             help="auto, blend, hist_gradient_boosting, logistic, random_forest, "
-            "sequence_trees; nets: churn_net, mlp, gru, lstm, cnn, attention, tabm, hazard"
+            "sequence_trees; nets: churn_net, mlp, gru, lstm, cnn, attention, tabm, "
+            "piecewise, hazard"
         ),
     ] = "auto",
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
@@ -48,6 +50,10 @@ def train(
             "--pretraining/--no-pretraining",
             help="Learn an encoder of event sequences first; else as the settings say",
         ),
+    ] = None,
+    search: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=1, help="First search for settings so long"),
     ] = None,
     as_of: AsOf = None,
     score: Annotated[
@@ -60,7 +66,12 @@ def train(
     folder = _where_installed(session, tensorboard)
     if folder is None:
         card = train_challenger(
-            session, model=model, budget_s=budget, pretraining=pretraining, as_of=as_of
+            session,
+            model=model,
+            budget_s=budget,
+            pretraining=pretraining,
+            search_s=search,
+            as_of=as_of,
         )
     else:
         from engine.evaluation.tensorboard import TensorBoardLog
@@ -71,6 +82,7 @@ def train(
                 model=model,
                 budget_s=budget,
                 pretraining=pretraining,
+                search_s=search,
                 as_of=as_of,
                 heard=log.progress,
             )
@@ -97,6 +109,7 @@ def train_challenger(
     model: str = "auto",
     budget_s: float | None = None,
     pretraining: bool | None = None,
+    search_s: float | None = None,
     as_of: datetime | None = None,
     heard: Callable[[Mapping[str, object]], None] | None = None,
 ) -> ModelCard:
@@ -122,6 +135,7 @@ def train_challenger(
         model=model,
         budget_s=budget_s,
         pretraining=pretraining,
+        search_s=search_s,
         as_of=as_of,
         actor=workspace.operator,
         progress=narrate,
@@ -149,9 +163,27 @@ def _where_installed(session: Session, folder: Path | None) -> Path | None:
     return None
 
 
-def models(context: typer.Context) -> None:
-    """The registry: every model with its state and test metrics."""
+def models(
+    context: typer.Context,
+    model_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One model: its card")
+    ] = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="What its search tried (without ID: the champion's)")
+    ] = False,
+) -> None:
+    """The registry: every model with its state and test metrics; or one of them."""
     session: Session = context.obj
+    if trials:
+        _show_trials(session, model_id)
+        return
+    if model_id is not None:
+        card = session.workspace.models.card(model_id)
+        if session.as_json:
+            session.emit(card)
+        else:
+            show_card(session, card)
+        return
     cards = session.workspace.models.cards()
     if session.as_json:
         session.emit(cards)
@@ -169,6 +201,40 @@ def models(context: typer.Context) -> None:
                 card.test.ece,
             )
             for card in cards
+        ),
+    )
+
+
+def _show_trials(session: Session, model_id: str | None) -> None:
+    """One line a trial, in the order in which they ran."""
+    if model_id is None:
+        champion = session.workspace.models.champion()
+        if champion is None:
+            raise StateError(
+                "no_champion",
+                "No model is in service in this workspace",
+                next_step="Name one: `retention models` lists them",
+            )
+        model_id = champion.model_id
+    trials = session.workspace.models.trials(model_id)
+    if session.as_json:
+        session.emit(trials)
+        return
+    if not trials:
+        session.say("{model_id} was trained without a search", model_id=model_id)
+        return
+    session.table(
+        ("model", "rounds", "validation log loss", "seconds", "went on", "parameters"),
+        (
+            (
+                trial.kind,
+                trial.rounds,
+                trial.valid_log_loss,
+                f"{trial.seconds:.1f}",
+                session.t("no") if trial.pruned else session.t("yes"),
+                ", ".join(f"{name} {value}" for name, value in trial.parameters.items()),
+            )
+            for trial in trials
         ),
     )
 
@@ -212,6 +278,7 @@ def evaluate(
         return
     show_metrics(session, [measured.metrics])
     show_cutoffs(session, measured.by_cutoff)
+    say_assumption(session, measured.metrics)
     show_calibration(session, measured.calibration)
 
 
@@ -226,14 +293,7 @@ def show_card(session: Session, card: ModelCard) -> None:
     )
     show_metrics(session, [replace(card.test, model=f"{card.kind} *"), *card.peers])
     show_cutoffs(session, card.by_cutoff)
-    if card.test.profit is not None:
-        risk = session.workspace.settings.risk
-        session.say(
-            "Assumed for the profit: contact keeps {rate:.0%} of those who would leave; "
-            "{capacity:.0%} of the users are contacted",
-            rate=risk.save_rate,
-            capacity=risk.capacity,
-        )
+    say_assumption(session, card.test)
     labels = card.labels
     session.say(
         "Honest labels: {untreated} untreated, {holdout} held out, "
@@ -278,6 +338,19 @@ def show_cutoffs(session: Session, by_cutoff: Sequence[Metrics]) -> None:
                 *(_figure(one.worst if one else None) for one in over_time),
             ),
         ),
+    )
+
+
+def say_assumption(session: Session, measured: Metrics) -> None:
+    """What the profit rests on, where there is one."""
+    if measured.profit is None:
+        return
+    risk = session.workspace.settings.risk
+    session.say(
+        "Assumed for the profit: contact keeps {rate:.0%} of those who would leave; "
+        "{capacity:.0%} of the users are contacted",
+        rate=risk.save_rate,
+        capacity=risk.capacity,
     )
 
 

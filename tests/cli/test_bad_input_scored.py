@@ -57,7 +57,7 @@ def test_a_missing_source_leaves_the_list_and_its_reasons(answers: Answers) -> N
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        (["promote", "m9"], 1, "There is no model m9 in this workspace. "),
+        (["promote", "m9"], 2, "There is no model m9 in this workspace. "),
         (["train", "--model", "forest"], 2, "'forest'"),
         (
             ["rank", "--filter", "risk>high"],
