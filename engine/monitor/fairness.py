@@ -21,6 +21,8 @@ from engine.settings import Settings
 from engine.types import Interval, Words
 
 ROUNDS = 200
+MOST_USERS = 50_000
+"""Drawn for the bands: 200 draws of them take 40 megabytes."""
 MOST_GROUPS = 12
 """Of an attribute: the largest."""
 FEWEST_LEAVERS = 20
@@ -40,11 +42,6 @@ class FairnessRows:
     discount: Floats | None = None  # (N,) worst-case cost of the discounts given
 
 
-def at_capacity(risk: Floats, capacity: float) -> NDArray[np.bool_]:
-    """(N,) whom operations would contact: the `capacity` share with the highest risk."""
-    return top(risk, capacity)
-
-
 def measure_fairness(
     now: FairnessRows | None,
     past: FairnessRows | None,
@@ -52,8 +49,12 @@ def measure_fairness(
     limit: float,
     smallest_group: int,
     seed: int,
+    most_users: int = MOST_USERS,
 ) -> Fairness:
-    """Contact and discount from `now`, true positives and calibration from `past`."""
+    """Contact and discount from `now`, true positives and calibration from `past`.
+
+    Bands come from at most `most_users` users: with more they would only be narrower.
+    """
     figures: dict[tuple[str, str], list[GroupFigure]] = {}
     users: dict[tuple[str, str], int] = {}
     parts: list[tuple[FairnessRows, Sequence[tuple[str, Floats, Floats]]]] = []
@@ -62,8 +63,7 @@ def measure_fairness(
     if past is not None and past.label is not None:
         parts.append((past, _of_past(past, past.label)))
     for rows, sums in parts:
-        names, person = np.unique(rows.user_ids.astype(str), return_inverse=True)
-        draws = _drawn(len(names), person, seed)
+        draws = _drawn(rows.user_ids, seed, most_users)
         for attribute, values in rows.groups.items():
             for value in _largest(values, smallest_group):
                 own = values == value
@@ -150,18 +150,33 @@ def _of_past(rows: FairnessRows, label: Floats) -> list[tuple[str, Floats, Float
     ]
 
 
-def _drawn(users: int, person: NDArray[np.intp], seed: int) -> NDArray[np.float32]:
-    """(ROUNDS, N) how often each row is drawn: all rows of a user together."""
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """How often each of M rows is drawn in each of R rounds: all rows of a user together."""
+
+    rows: NDArray[np.intp]  # (M,) of the N given
+    times: NDArray[np.float32]  # (R, M)
+
+
+def _drawn(user_ids: NDArray[np.object_], seed: int, most_users: int) -> _Draws:
     rng = np.random.default_rng(seed)
-    return rng.poisson(1.0, (ROUNDS, users)).astype(np.float32)[:, person]
+    names, person = np.unique(user_ids.astype(str), return_inverse=True)
+    rows = np.arange(len(person))
+    if len(names) > most_users:
+        kept = np.zeros(len(names), dtype=bool)
+        kept[rng.permutation(len(names))[:most_users]] = True
+        rows = np.flatnonzero(kept[person])
+        person = np.unique(person[rows], return_inverse=True)[1]
+    users = min(len(names), most_users)
+    return _Draws(rows, rng.poisson(1.0, (ROUNDS, users)).astype(np.float32)[:, person])
 
 
 def _figure(
-    name: str, above: Floats, below: Floats, own: NDArray[np.bool_], draws: NDArray[np.float32]
+    name: str, above: Floats, below: Floats, own: NDArray[np.bool_], draws: _Draws
 ) -> GroupFigure:
-    """The ratio of two sums, in the group and outside it; draws (R, N) give the bands."""
+    """The ratio of two sums, in the group and outside it; the draws give the bands."""
     parts = np.stack([above * own, below * own, above * ~own, below * ~own], axis=1)
-    drawn = (draws @ parts.astype(np.float32)).astype(np.float64)
+    drawn = (draws.times @ parts[draws.rows].astype(np.float32)).astype(np.float64)
     exact = parts.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         group, others = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule
 from engine.errors import StateError
+from engine.evaluation.metrics import top
 from engine.features.attributes.schema import timeless
 from engine.features.build import build_frame
 from engine.features.catalogue import specs_named
@@ -19,7 +20,7 @@ from engine.features.snapshots import workspace_snapshots
 from engine.models.cross_fit import CrossFitted
 from engine.monitor.drift import measure_drift
 from engine.monitor.estimate import check, estimate
-from engine.monitor.fairness import FairnessRows, at_capacity, measure_fairness
+from engine.monitor.fairness import FairnessRows, measure_fairness
 from engine.monitor.groups import read_groups
 from engine.monitor.importance import column_importance
 from engine.monitor.past import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from engine.models.blend import RiskModel
 
 SAMPLED_USERS = 50_000
-"""Of the present run, for estimates and groups: their noise is then far below that of labels."""
+"""Of the present run, for the estimates: their noise is then far below that of labels."""
 Floats = NDArray[np.float64]
 
 
@@ -139,7 +140,7 @@ def _newest_run(places: Places, model_id: str) -> ScoredRun:
     with lease(places.ledger) as connection:
         row = connection.execute(
             "SELECT scoring_run_id, cutoff FROM scoring_run WHERE model_id = ? "
-            "ORDER BY cutoff DESC, created_at DESC, scoring_run_id DESC LIMIT 1",
+            "ORDER BY created_at DESC, scoring_run_id DESC LIMIT 1",
             [model_id],
         ).fetchone()
         if row is None:
@@ -172,6 +173,13 @@ def _drift(watched: Watched, risks: Mapping[datetime, Floats]) -> Drift:
         messages=False,
         snapshots=workspace_snapshots(watched.places, watched.settings),
     )
+    if not len(now):
+        raise StateError(
+            "other_data",
+            f"Nobody is eligible at {watched.run.cutoff:%Y-%m-%d} in the data loaded now",
+            why="The newest scoring run was made on other data",
+            next_step="Run `retention score`",
+        )
     past = past_values(
         watched.connection,
         watched.places,
@@ -206,14 +214,10 @@ def _estimate(
         if cutoff in rows
         for one in check(cutoff, rows[cutoff].label, risks[cutoff], capacity)
     ]
-    risk = watched.run.risk[_some(len(watched.run.risk), seed)]
+    risk = watched.run.risk
+    if len(risk) > SAMPLED_USERS:
+        risk = np.random.default_rng(seed).choice(risk, SAMPLED_USERS, replace=False)
     return estimate(risk, capacity, checked, seed=seed)
-
-
-def _some(rows: int, seed: int) -> NDArray[np.int64]:
-    if rows <= SAMPLED_USERS:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, SAMPLED_USERS, replace=False))
 
 
 def _fairness(
@@ -221,13 +225,12 @@ def _fairness(
 ) -> Fairness:
     run, settings = watched.run, watched.settings
     known, capacity = read_groups(watched.connection, run.cutoff), settings.risk.capacity
-    contacted, some = at_capacity(run.risk, capacity), _some(len(run.risk), settings.training.seed)
     now = FairnessRows(
-        run.user_ids[some],
-        known.of(run.user_ids[some], run.segments[some]),
-        contacted[some],
-        run.risk[some],
-        discount=_discounts(watched.places, run.user_ids[some]),
+        run.user_ids,
+        known.of(run.user_ids, run.segments),
+        top(run.risk, capacity),
+        run.risk,
+        discount=_discounts(watched.places, run.user_ids),
     )
     unseen = [cutoff for cutoff in watched.cutoffs.unseen if cutoff in rows]
     past = None
@@ -237,7 +240,7 @@ def _fairness(
         past = FairnessRows(
             users,
             known.of(users, segments),
-            np.concatenate([at_capacity(risks[cutoff], capacity) for cutoff in unseen]),
+            np.concatenate([top(risks[cutoff], capacity) for cutoff in unseen]),
             np.concatenate([risks[cutoff] for cutoff in unseen]),
             label=np.concatenate([rows[cutoff].label for cutoff in unseen]).astype(np.float64),
         )

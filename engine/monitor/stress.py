@@ -155,11 +155,17 @@ def _places(frame: FeatureFrame, user_ids: NDArray[np.object_]) -> NDArray[np.in
 
 
 def _risks(model: RiskModel, frame: FeatureFrame) -> dict[str, Floats]:
-    """The risk by the whole model and by each part, all on the whole model's calibration."""
+    """The risk by the whole model and by each part, all on the whole model's calibration.
+
+    A score that is added whole beside the others is no model of its own and is left out.
+    """
     parts = [part.log_odds(frame) for part in model.components]
     said = {model.kind: sigmoid(model.calibration.apply(model.mixed(parts)))}
     if len(parts) > 1:
-        for part, log_odds in zip(model.components, parts, strict=True):
+        shares = model.shares or (1 / len(parts),) * len(parts)
+        for part, share, log_odds in zip(model.components, shares, parts, strict=True):
+            if share == 1:
+                continue
             said[part.kind] = sigmoid(model.calibration.apply(log_odds))
     return said
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.monitor.fairness import FairnessRows, at_capacity, beyond, measure_fairness
+from engine.evaluation.metrics import top
+from engine.monitor.fairness import FairnessRows, beyond, measure_fairness
 from engine.monitor.report import Fairness, Group, GroupFigure
 
 USERS = 3_001  # a prime: no mix-up of groups can cancel
@@ -23,7 +24,7 @@ def people(seed: int, *, blind_to: str = "nobody", copies: int = 1) -> FairnessR
     rows = FairnessRows(
         np.array([f"u{n}" for n in range(USERS)], object),
         {"gender": gender, "city": np.array(["A", "B"], object)[rng.integers(0, 2, USERS)]},
-        at_capacity(risk, 0.2),
+        top(risk, 0.2),
         risk,
         label=label,
     )
@@ -121,3 +122,17 @@ def test_discounts_are_compared_by_their_value() -> None:
     assert value.difference.estimate == pytest.approx(3.0)
     assert value.ratio is not None
     assert value.ratio.estimate == pytest.approx(4.0)
+
+
+def test_bands_from_some_of_the_users_hold_the_figures_of_all() -> None:
+    rows = people(9)
+    both = [
+        measure_fairness(
+            None, rows, limit=0.1, smallest_group=100, seed=5, most_users=most_users
+        ).groups[0]
+        for most_users in (USERS, 1_000)
+    ]
+    for name in ("true_positive_rate", "calibration_gap"):
+        whole, part = (figure(group, name).group for group in both)
+        assert part.estimate == whole.estimate
+        assert part.high - part.low > whole.high - whole.low
