@@ -25,6 +25,7 @@ from engine.errors import DataError
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.store.lease import lease
+from engine.timeline import ChurnRule
 from engine.training.rows import TrainingData
 
 MAPPINGS = {14: "day-14.toml", 30: "mapping.toml"}
@@ -47,11 +48,11 @@ class Courses:
 def measure_courses(courses: Courses, quick: bool) -> list[Row]:
     """All figures of one protocol; every risk is by a model that saw nothing of the course."""
     theirs = read_enrolments(courses.case, courses.days)
-    ours = _our_rows(courses, theirs)
+    rule, ours = _our_rows(courses, theirs)
     splits = _splits(courses, theirs)[: 1 if quick else None]
     risks: dict[str, Floats] = {}
     for teach, judge in splits:
-        for name, risk in _risks(ours, theirs, teach, judge, quick=quick).items():
+        for name, risk in _risks(ours, rule, theirs, teach, judge, quick=quick).items():
             risks.setdefault(name, np.full(len(theirs.label), np.nan))[judge] = risk
     tested = np.sort(np.concatenate([judge for _, judge in splits]))
     champion = risks.pop(CHAMPION)[tested]
@@ -77,8 +78,8 @@ def measure_courses(courses: Courses, quick: bool) -> list[Row]:
     return rows if len(folds) == 1 else [*rows, _mean_of_folds(courses.case, compared, folds)]
 
 
-def _our_rows(courses: Courses, theirs: Enrolments) -> LabelledFrame:
-    """Every enrolment at its course's day, in the peers' order.
+def _our_rows(courses: Courses, theirs: Enrolments) -> tuple[ChurnRule, LabelledFrame]:
+    """The mapping's rule, and every enrolment at its course's day, in the peers' order.
 
     Raises `DataError` where the two readings of the files do not agree.
     """
@@ -103,7 +104,7 @@ def _our_rows(courses: Courses, theirs: Enrolments) -> LabelledFrame:
             f"our {len(rows)} enrolments are not the peers' {len(theirs.number)}",
             why="figures on different enrolments or labels cannot be compared",
         )
-    return rows
+    return loaded.rule, rows
 
 
 def _splits(courses: Courses, theirs: Enrolments) -> list[Split]:
@@ -114,6 +115,7 @@ def _splits(courses: Courses, theirs: Enrolments) -> list[Split]:
 
 def _risks(
     ours: LabelledFrame,
+    rule: ChurnRule,
     theirs: Enrolments,
     teach: NDArray[np.int64],
     judge: NDArray[np.int64],
@@ -131,7 +133,7 @@ def _risks(
         ours.take(teach[part == 0]),
         ours.take(judge),
     )
-    scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
+    scores = train_and_score(data, rule, seed=SEED, max_epochs=2 if quick else 12, threads=1)
     say(f"quality: our champion is the {scores.kind}; {len(judge)} enrolments to test on")
     courses = theirs.course[teach]
     peers = learners(QUICK if quick else FULL, lambda *_: by_group(courses))

@@ -49,7 +49,9 @@ def measure_sample(quick: bool) -> list[Row]:
             frames[plan.calibrate],
             test,
         )
-        scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
+        scores = train_and_score(
+            data, loaded.rule, seed=SEED, max_epochs=2 if quick else 12, threads=1
+        )
         say(f"quality: sample: our champion is the {scores.kind}; {len(data.train)} rows to learn")
         rivals = _same_columns(frames, plan, test, QUICK if quick else FULL)
         truth = _truth(truth_file, test)

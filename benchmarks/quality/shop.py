@@ -75,7 +75,7 @@ def measure_shop(shop: Shop, quick: bool) -> list[Row]:
         frames = loaded.frames([*train, test])
     frames = {**frames, test: aligned(frames[test], peers)}
     data = split(frames, loaded.rule, train, [test], seed=SEED)
-    scores = train_and_score(data, seed=SEED, max_epochs=2 if quick else 12, threads=1)
+    scores = train_and_score(data, loaded.rule, seed=SEED, max_epochs=2 if quick else 12, threads=1)
     say(f"quality: {protocol.case}: our champion is the {scores.kind}")
     same_columns = _same_columns(frames, protocol, effort)
     rows = []
