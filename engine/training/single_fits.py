@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError, UsageError
+from engine.features.frame import LabelledFrame
 from engine.models.base import SingleModel
 from engine.models.calibration import log_loss
 from engine.models.forest import ForestConfig, ForestModel
@@ -24,6 +25,8 @@ from engine.training.rows import TrainingData, join
 
 if TYPE_CHECKING:
     from engine.models.nets.sequence_vector import SequenceVector
+
+Boosted = TreeModel | SequenceTrees
 
 LOGISTIC_STRENGTHS = (0.001, 0.01, 0.1)
 """Tried on the validation rows; scikit-learn's C."""
@@ -113,15 +116,27 @@ class SingleFits:
         return SingleFit((kept,), scores[: len(self.data.validate)])
 
     def _trees(self) -> SingleFit:
-        settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
+        seed, threads = self.settings.seed, self.settings.threads
+
+        def fit(
+            rows: LabelledFrame, validate: LabelledFrame | None, trees: TreeConfig
+        ) -> TreeModel:
+            return TreeModel.fit(rows, validate, trees, seed=seed, threads=threads)
+
+        return self._boosted(fit)
+
+    def _boosted(
+        self, fit: Callable[[LabelledFrame, LabelledFrame | None, TreeConfig], Boosted]
+    ) -> SingleFit:
+        """Grown until the validation rows say stop, then so many trees on the newest rows."""
         trees = self.settings.trees
-        first = TreeModel.fit(self.data.train, self.data.validate, trees, **settings)
+        first = fit(self.data.train, self.data.validate, trees)
         scores = first.log_odds(self.data.validate.frame)
         if not self.settings.refit:
             return SingleFit((first,), scores)
         stop_if_asked(self.should_stop)
         kept = replace(trees, max_trees=max(1, first.ensemble.trees))
-        return SingleFit((TreeModel.fit(self.recent, None, kept, **settings),), scores)
+        return SingleFit((fit(self.recent, None, kept),), scores)
 
     def _purchases(self, name: str) -> SingleFit:
         if self.settings.window_days is None:
@@ -148,15 +163,14 @@ class SingleFits:
                 why="Trees that read sequences need an encoder learnt beforehand",
                 next_step="Load a longer history, or choose another model",
             )
-        settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
-        trees = self.settings.trees
-        first = SequenceTrees.fit(self.data.train, self.data.validate, trees, vector, **settings)
-        scores = first.log_odds(self.data.validate.frame)
-        if not self.settings.refit:
-            return SingleFit((first,), scores)
-        stop_if_asked(self.should_stop)
-        kept = replace(trees, max_trees=max(1, first.ensemble.trees))
-        return SingleFit((SequenceTrees.fit(self.recent, None, kept, vector, **settings),), scores)
+        seed, threads = self.settings.seed, self.settings.threads
+
+        def fit(
+            rows: LabelledFrame, validate: LabelledFrame | None, trees: TreeConfig
+        ) -> SequenceTrees:
+            return SequenceTrees.fit(rows, validate, trees, vector, seed=seed, threads=threads)
+
+        return self._boosted(fit)
 
     def _forest(self) -> SingleFit:
         settings: dict[str, Any] = {"seed": self.settings.seed, "threads": self.settings.threads}
