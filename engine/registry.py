@@ -23,6 +23,7 @@ from engine.errors import ModelError, StateError, StorageError, UsageError
 from engine.store.codec import from_json, to_json
 from engine.store.lease import lease
 from engine.store.migrate import migrate
+from engine.trials import TRIALS, Trial
 from engine.types import Metrics, ModelCard
 
 if TYPE_CHECKING:
@@ -91,6 +92,15 @@ class Registry:
             return model_from_state(load_arrays(weights), description["model"])
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise _damaged(model_id, f"its parts do not fit together ({error})") from error
+
+    def trials(self, model_id: str) -> tuple[Trial, ...]:
+        """What a search tried before `model_id` was trained, in order; empty without one.
+
+        Raises as `load` does.
+        """
+        description, _ = self._checked_files(model_id)
+        kept = description["model"]["metadata"].get(TRIALS, [])
+        return from_json(tuple[Trial, ...], kept)
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The card of every model with its present state, newest first."""

@@ -182,6 +182,7 @@ def retrain(
     model: str = "auto",
     budget_s: float | None = None,
     pretraining: bool | None = None,
+    search_s: float | None = None,
     as_of: datetime | None = None,
     now: datetime,
     actor: str,
@@ -190,6 +191,7 @@ def retrain(
 ) -> ModelCard:
     """Fit a challenger, compare it with the champion on the test cutoffs, register it.
 
+    `search_s`: seconds to search for settings first, on training and validation rows.
     `pretraining`: whether an encoder of sequences learns from all histories first; None: as the
     settings say.
     Nothing is promoted here. Raises `Cancelled` when `should_stop` says so: nothing is kept then.
@@ -197,6 +199,8 @@ def retrain(
     from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
 
     if without_time(places):
+        if search_s is not None:
+            raise no_search_without_time()
         return retrain_timeless(
             places,
             settings,
@@ -245,6 +249,18 @@ def retrain(
         window_days=payment_window_days(rows.rule),
         metadata={"feature_version": FEATURE_VERSION},
     )
+    if search_s is not None:
+        from engine.training.search import with_settings_found
+
+        config = with_settings_found(
+            config,
+            rows.train,
+            rows.validate,
+            budget_s=search_s,
+            progress=lambda stage, done, detail: progress(stage, begun + 0.2 * done, detail),
+            should_stop=should_stop,
+        )
+        begun += 0.2
     data = TrainingData(rows.train, rows.validate, rows.calibrate, rows.test.rows, rows.censored)
     challenger = train_challenger(
         data,
@@ -292,6 +308,16 @@ def retrain(
     progress("writing", 0.99, {})
     registry.save(chosen, card, now=now, actor=actor)
     return card
+
+
+def no_search_without_time() -> UsageError:
+    """A search was asked for where every member of the model makes its own."""
+    return UsageError(
+        "no_search",
+        "A table without a time axis needs no search",
+        why="Settings are chosen on inner folds in every training of such a table",
+        next_step="Leave --search away",
+    )
 
 
 def payment_window_days(rule: ChurnRule) -> float | None:

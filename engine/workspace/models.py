@@ -12,6 +12,7 @@ from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
 from engine.store.sole import sole_training
+from engine.trials import Trial
 from engine.types import Evaluation, ModelCard
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Models:
             next_step="`retention models` lists them",
         )
 
+    def trials(self, model_id: str) -> tuple[Trial, ...]:
+        """What a search tried before `model_id` was trained; empty without one."""
+        return self._registry.trials(model_id)
+
     def champion(self) -> ModelCard | None:
         """The model in service."""
         model_id = self._registry.champion_id()
@@ -63,6 +68,7 @@ class Models:
         model: str = "auto",
         budget_s: float | None = None,
         pretraining: bool | None = None,
+        search_s: float | None = None,
         as_of: datetime | None = None,
         actor: str,
         progress: Callable[[str, float, Mapping[str, object]], None] = _quiet,
@@ -83,6 +89,7 @@ class Models:
                 model=model,
                 budget_s=budget_s,
                 pretraining=pretraining,
+                search_s=search_s,
                 as_of=as_of,
                 now=self._clock(),
                 actor=actor,
