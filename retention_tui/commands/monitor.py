@@ -73,7 +73,7 @@ def _show_drift(session: Session, drift: Drift) -> None:
                 number(one.psi, 3),
                 number(one.psi_limit, 3),
                 "" if one is drift.risk else percent(one.importance, 1),
-                session.t("yes") if one.shifted else "",
+                session.t("beyond the past") if one.shifted else "",
             )
             for one in (*((drift.risk,) if drift.risk else ()), *shown)
         ),
