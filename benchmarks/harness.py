@@ -79,6 +79,8 @@ def run(
     resumed. `summary` makes further rows from those of all cases.
     """
     started = time.perf_counter()
+    # What is measured is the code as it was read, whatever is committed meanwhile.
+    origin = {"commit": commit()}
     rows: list[Row] = []
     status = 0
     for case in asked.cases:
@@ -98,10 +100,10 @@ def run(
         rows += measured
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            whole = as_json(measured, seconds=time.perf_counter() - begun) | {"quick": asked.quick}
-            write_whole(kept, json.dumps(whole, indent=1) + "\n")
+            whole = as_json(measured, seconds=time.perf_counter() - begun) | origin
+            write_whole(kept, json.dumps(whole | {"quick": asked.quick}, indent=1) + "\n")
     rows += summary(rows)
-    report = as_json(rows, seconds=time.perf_counter() - started)
+    report = as_json(rows, seconds=time.perf_counter() - started) | origin
     if asked.out is not None:
         asked.out.mkdir(parents=True, exist_ok=True)
         write_whole(asked.out / f"{name}.json", json.dumps(report, indent=1) + "\n")
