@@ -131,7 +131,7 @@ class TextModel(SingleModel):
     def phrases(self, frame: FeatureFrame, raises: NDArray[np.bool_]) -> list[str]:
         """What every row wrote that moves its score most, up where `raises` (N,), else down.
 
-        Empty where nothing does. A phrase is in the vocabulary, so many users have written it.
+        Empty where nothing does. Its pieces are in the vocabulary: many users have written them.
         """
         result = [""] * len(frame)
         messages = frame.messages
@@ -181,9 +181,13 @@ def _strongest(
 ) -> tuple[int, int]:
     """The piece of one message that has the most strength, that of the pieces within it included.
 
-    The empty span where none has any. A single character is passed over: it says little.
+    With the pieces around it that are known as well: half a word is no phrase. The empty span where
+    none has any strength. A single character is passed over: it says little.
     """
     within = (start[None, :] >= start[:, None]) & (stop[None, :] <= stop[:, None])
     summed = np.where(stop - start > 1, within @ strength, 0.0)
     best = int(np.argmax(summed))
-    return (int(start[best]), int(stop[best])) if summed[best] > 0 else (0, 0)
+    if summed[best] <= 0:
+        return 0, 0
+    around = (start <= start[best]) & (stop >= stop[best])
+    return int(start[around].min()), int(stop[around].max())
