@@ -57,7 +57,7 @@ NETS: Mapping[str, Mapping[str, Any]] = {
     "cnn": {"pool": "conv"},
     "attention": {"pool": "attention"},
     "tabm": {"pool": "none", "members": 8},
-    "piecewise": {"number_pieces": 8},
+    "piecewise": {"number_pieces": 4},
     "hazard": {"bins": HORIZONS_DAYS},
 }
 """Name of a model -> what makes it differ; `churn_net` is the net as it is configured."""
