@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, TEXT, attribute, panel_rows
+from engine.explain.attribute import PANEL_SIZE, attribute, panel_rows
+from engine.explain.components import SEQUENCE, TEXT
 from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
 from engine.models.blend import RiskModel

@@ -9,7 +9,8 @@ from typing import cast
 import numpy as np
 
 from engine.errors import ModelError
-from engine.explain.attribute import PANEL_SIZE, SEQUENCE, TEXT, Attribution, Attributor
+from engine.explain.attribute import PANEL_SIZE, Attribution, Attributor
+from engine.explain.components import SEQUENCE, TEXT
 from engine.explain.messages import phrases, wrote
 from engine.explain.recent import recent_counts, stand_out
 from engine.explain.words import sentence

@@ -40,7 +40,7 @@ def test_trials_are_kept_with_the_model_and_shown(
     assert "was trained without a search" in said
     status, out, _ = retention("models", model_id)
     assert status == 0
-    assert model_id in out
+    assert "ROC-AUC" in out
 
     table = tmp_path / "table"
     retention("load", str(static_table / "mapping.toml"), folder=table)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ModelError
-from engine.explain.attribute import SEQUENCE, _leading, attribute
+from engine.explain.attribute import _leading, attribute
+from engine.explain.components import SEQUENCE
 from engine.models.panel import Panel
 
 GROUPS = {"idle": "fading_use", "visits": "fading_use", "price": "price", "unused": "unused_value"}

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.explain.attribute import TEXT, attribute
+from engine.explain.attribute import attribute
+from engine.explain.components import TEXT
 from engine.explain.messages import phrases, wrote
 from engine.features.frame import LabelledFrame
 from engine.features.messages import Messages
