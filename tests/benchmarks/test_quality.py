@@ -11,6 +11,7 @@ import pytest
 from benchmarks.peers.shops import PeerRisks
 from benchmarks.quality.compare import Test as Compared
 from benchmarks.quality.compare import compare, share_of_attainable
+from benchmarks.quality.courses import _mean_of_folds
 from benchmarks.quality.ours import by_customer, by_time, split
 from benchmarks.quality.shop import aligned
 from engine.errors import DataError
@@ -160,3 +161,15 @@ def test_our_rows_are_put_in_the_peers_order_and_must_agree() -> None:
     for customers, label in [([2, 9, 11], [1.0, 0.0, 1.0]), ([2, 9, 10], [1.0, 1.0, 1.0])]:
         with pytest.raises(DataError, match=r"our 3 test rows are not the peers' 3"):
             aligned(ours, PeerRisks(np.array(customers), np.array(label), {}))
+
+
+def test_the_mean_of_folds_does_not_count_the_order_between_them() -> None:
+    label = np.array([0, 1, 0, 1], dtype=np.float64)
+    risk = np.array([0.1, 0.2, 0.7, 0.8])
+    folds = [np.array([0, 1]), np.array([2, 3])]
+    test = Compared(label, np.arange(4), risk, {"logistic": 1 - risk, "LightGBM tuned": risk}, {})
+    row = _mean_of_folds("x", test, folds)
+    assert row.ours == 1
+    assert row.peers == {"logistic": 0, "LightGBM tuned": 1}
+    assert row.aim == "better than logistic and LightGBM tuned, 1.0000"
+    assert row.met is False
