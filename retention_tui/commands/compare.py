@@ -24,7 +24,8 @@ def compare(
             "--models",
             metavar="A,B,C",
             help="hist_gradient_boosting, logistic, random_forest, churn_net, mlp, gru, lstm, cnn, "
-            "attention, tabm, piecewise, hazard, blend; without it all of them",
+            "attention, tabm, piecewise, hazard, blend, bg_nbd, pareto_nbd; without it all that "
+            "the churn rule allows",
         ),
     ] = None,
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
