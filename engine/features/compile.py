@@ -74,7 +74,7 @@ class FeatureQuery:
         return tuple(
             name
             for name in self.parts
-            if name == "population"
+            if name in ("population", SEGMENTS)
             or name.startswith(BLOCK)
             or " OVER " in self.parts[name]
             or (readers[name] > 1 and name not in PASSES and name != JOINED)

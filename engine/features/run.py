@@ -113,7 +113,15 @@ def _slices(
             {"first": first, "stop": first + slice_rows},
         ).fetchnumpy()["user_id"]
         users = np.asarray(found, dtype=object)
-        yield users, {"first": first, "lowest": users[0], "highest": users[-1]}
+        yield (
+            users,
+            {
+                "first": first,
+                "stop": first + len(users),
+                "lowest": users[0],
+                "highest": users[-1],
+            },
+        )
 
 
 def _filled(
@@ -146,10 +154,11 @@ def _filled(
 def _of_slice(table: str, columns: list[str]) -> str:
     """The rows of a slice's users, in no order, with the user's place in the slice."""
     return (
-        f"SELECT CAST({PLACES}.place - $first AS INTEGER) AS place, {', '.join(columns)}\n"
+        f"SELECT CAST(slice.place - $first AS INTEGER) AS place, {', '.join(columns)}\n"
         f"FROM (SELECT * FROM temp.main.{table} "
-        "WHERE user_id >= $lowest AND user_id <= $highest) AS rows_then\n"
-        f"INNER JOIN temp.main.{PLACES} ON {PLACES}.user_id = rows_then.user_id"
+        "WHERE user_id >= $lowest AND user_id <= $highest) AS block\n"
+        f"INNER JOIN (SELECT user_id AS sliced, place FROM temp.main.{PLACES} "
+        "WHERE place >= $first AND place < $stop) AS slice ON slice.sliced = block.user_id"
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.features import run
 from engine.features.available import available
-from engine.features.catalogue import available_specs
+from engine.features.catalogue import available_specs, specs_named
 from engine.features.compile import FeatureQuery, feature_query
 from engine.features.fetch import chunks
 from engine.features.labels import eligible_sql, parameters
@@ -61,6 +61,18 @@ def test_parts_are_the_one_statement(
     (whole,) = chunks(connection, sql, parameters(sql, rule, cutoff), rows=1 << 20)
     assert len(whole["user_id"]) > 20
     assert_same(whole, in_parts(connection, rule, cutoff))
+
+
+@pytest.mark.parametrize("column", ["events_28d", "events_per_active_day_28d", "active_days_rank"])
+def test_one_column_alone_is_that_of_the_whole(
+    connection: duckdb.DuckDBPyConnection, inactive: ChurnRule, cutoff: datetime, column: str
+) -> None:
+    facts = available(connection)
+    query = feature_query(specs_named([column]), facts, population=eligible_sql(inactive))
+    values = parameters(query.text(), inactive, cutoff)
+    (alone,) = feature_chunks(connection, query, values, rows=32_768)
+    whole = in_parts(connection, inactive, cutoff)
+    assert_same({name: whole[name] for name in ("user_id", "segment", column)}, alone)
 
 
 @pytest.mark.parametrize("slice_rows", [40, 1000])
