@@ -23,9 +23,10 @@ from engine.evaluation.paired import paired_difference, statistic
 from engine.features.frame import EventTimes, LabelledFrame
 from engine.models.blend import RiskModel
 from engine.models.nets.config import NETS, SEQUENCE_MODELS, TIMED_MODELS
+from engine.phases import Rows, collect_rows
 from engine.places import Places
 from engine.registry import Registry
-from engine.retrain import Rows, collect_rows, payment_window_days
+from engine.retrain import payment_window_days
 from engine.served import Served, metrics_of, served
 from engine.settings import Settings
 from engine.store.lease import lease

@@ -27,6 +27,7 @@ from engine.models.sequence_trees import SequenceTrees
 from engine.models.text import TextModel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import choose_calibration, fit_calibration
+from engine.training.choice import choose, mix_share, net_share
 from engine.training.fit import FitConfig, use_threads
 from engine.training.progress import Progress, ShouldStop, never, unheard
 from engine.training.rows import TrainingData, check_rows
@@ -42,8 +43,6 @@ __all__ = [
     "Challenger",
     "TrainingConfig",
     "TrainingData",
-    "choose",
-    "net_share",
     "train_challenger",
 ]
 
@@ -63,9 +62,6 @@ PARTNER = BgNbdModel.kind
 
 PARTNER_SHARES = (0.25, 0.0, 0.5)
 """Of that partner in the blend; the first is taken unless another is better."""
-
-NET_SHARES = (0.25, 0.5, 0.75)
-"""Of the net in the blend, the rest is the trees'; the first is taken unless another is better."""
 
 FIRST_FIT_SHARE = 0.6
 """Of the budget: the net's first fit ends there, so that the refit has time."""
@@ -387,52 +383,6 @@ def _shares(names: list[str]) -> dict[str, tuple[float, float]]:
         name: (float(stop - width), float(stop))
         for name, stop, width in zip(names, ends, np.diff(ends, prepend=0.0), strict=True)
     }
-
-
-def choose(
-    losses: Mapping[str, NDArray[np.float64]], weight: NDArray[Any], preferred: str = BLEND
-) -> str:
-    """The preferred model, unless the best one's loss is lower by more than one standard error.
-
-    `losses` holds the loss of every row by model; where the preferred one is absent the lowest
-    mean loss wins. Preferred is what varies least, so a tie is its own.
-    """
-    mean = {name: float(np.average(values, weights=weight)) for name, values in losses.items()}
-    best = min(mean, key=lambda name: mean[name])
-    if preferred not in losses or best == preferred:
-        return best
-    difference = losses[preferred] - losses[best]
-    gain = mean[preferred] - mean[best]
-    spread = np.sqrt(np.average((difference - gain) ** 2, weights=weight))
-    return best if gain > spread / np.sqrt(len(difference)) else preferred
-
-
-def net_share(
-    net: NDArray[np.float64],
-    trees: NDArray[np.float64],
-    label: NDArray[Any],
-    weight: NDArray[Any],
-) -> float:
-    """The net's share of the blend, one of `NET_SHARES`, from the log-odds (N,) of both."""
-    return mix_share(net, trees, label, weight, NET_SHARES)
-
-
-def mix_share(
-    own: NDArray[np.float64],
-    rest: NDArray[np.float64],
-    label: NDArray[Any],
-    weight: NDArray[Any],
-    tried: tuple[float, ...],
-) -> float:
-    """The share of `own` in a mix with `rest`, one of `tried`, from the log-odds (N,) of both.
-
-    The first is taken unless another one's calibrated loss is clearly lower (see `choose`).
-    """
-    losses = {}
-    for share in tried:
-        mixed = share * own + (1 - share) * rest
-        losses[str(share)] = log_loss(fit_calibration(mixed, label, weight).apply(mixed), label)
-    return float(choose(losses, weight, str(tried[0])))
 
 
 def _cutoffs(rows: LabelledFrame) -> list[str]:

@@ -19,7 +19,8 @@ from engine.models.logistic import LogisticModel
 from engine.models.panel import draw_panel
 from engine.models.trees import TreeConfig
 from engine.monitor.groups import ATTRIBUTES, Groups
-from engine.retrain import Rows, judged
+from engine.phases import Rows
+from engine.retrain import judged
 from engine.served import JudgedRows, served
 from engine.settings import Settings
 from engine.training.challenger import TrainingConfig, TrainingData, train_challenger

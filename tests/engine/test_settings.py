@@ -121,7 +121,8 @@ def test_an_unknown_section_names_line_and_nearest(tmp_path: Path) -> None:
         load_settings(tmp_path)
     assert str(raised.value) == (
         f"{path}, line 2: outreech is not known. "
-        "The keys here are workspace, data, training, risk, monitor, outreach. Did you mean 'outreach'?"
+        "The keys here are workspace, data, training, risk, monitor, outreach. "
+        "Did you mean 'outreach'?"
     )
 
 

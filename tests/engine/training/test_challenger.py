@@ -16,10 +16,9 @@ from engine.training.challenger import (
     Challenger,
     TrainingConfig,
     TrainingData,
-    choose,
-    net_share,
     train_challenger,
 )
+from engine.training.choice import choose, net_share
 from engine.training.contest import contest
 from engine.training.fit import FitConfig
 
