@@ -23,7 +23,6 @@ _NAMES = {
     "cnn": N_("net with dilated convolutions"),
     "attention": N_("net with self-attention"),
     "tabm": N_("ensemble of perceptrons"),
-    "piecewise": N_("net with piecewise-linear numbers"),
     "hazard": N_("net with a hazard over days"),
     "hist_gradient_boosting": N_("gradient boosting"),
     "sequence_trees": N_("boosting that reads sequences"),

@@ -70,7 +70,6 @@ _STAGES = {
     "cnn": Words("训练卷积网络", "Training the net with convolutions"),
     "attention": Words("训练注意力网络", "Training the net with self-attention"),
     "tabm": Words("训练感知机集成", "Training the ensemble of perceptrons"),
-    "piecewise": Words("训练分段线性网络", "Training the net with piecewise-linear numbers"),
     "hazard": Words("训练逐日风险网络", "Training the net with a hazard over days"),
     "cross_fit": Words("交叉训练", "Training fold against fold"),
     "search": Words("搜索参数", "Searching for settings"),

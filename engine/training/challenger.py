@@ -20,7 +20,7 @@ from engine.models.calibration import Calibration, log_loss
 from engine.models.forest import ForestModel
 from engine.models.logistic import LogisticModel
 from engine.models.nets.churn_net import ChurnNet
-from engine.models.nets.config import NETS, NetConfig
+from engine.models.nets.config import NETS, SHIPPED_NET, NetConfig
 from engine.models.panel import Panel, draw_panel
 from engine.models.purchases import PURCHASE_MODELS, BgNbdModel, teachable
 from engine.models.sequence_trees import SequenceTrees
@@ -77,7 +77,7 @@ class TrainingConfig:
     max_epochs: int = 12
     budget_s: float = 600.0  # the net stops after the epoch in which its share is spent
     refit: bool = True  # fit again on train + validate: the newest rows are worth the most
-    net: NetConfig = field(default_factory=NetConfig)
+    net: NetConfig = SHIPPED_NET
     fit: FitConfig = field(default_factory=FitConfig)
     trees: TreeConfig = field(default_factory=TreeConfig)
     window_days: float | None = None  # of a churn rule that asks for no payment: lead and horizon

@@ -62,7 +62,7 @@ Candidate = TypeVar("Candidate")
 class Searched:
     """The settings of the lowest validation loss, and everything that was tried."""
 
-    net: NetConfig
+    net: NetConfig | None  # None: no net was searched
     fit: FitConfig
     trees: TreeConfig
     trials: tuple[Trial, ...]
@@ -114,7 +114,7 @@ def search(
     halving = _Halving(validate, clock, progress, should_stop, budget_s)
     best_trees = halving.best(trees_space, TREES_SHARE if net is not None else 1.0)
     if net is None:
-        return Searched(NetConfig(), fit, best_trees, tuple(halving.trials))
+        return Searched(None, fit, best_trees, tuple(halving.trials))
     nets_space = _Space(
         "churn_net",
         [(net, fit), *(_drawn_net(net, fit, rng) for _ in range(CANDIDATES - 1))],
@@ -159,7 +159,9 @@ def with_settings_found(
             should_stop=should_stop,
         )
     metadata = {**config.metadata, TRIALS: to_json(found.trials)}
-    return replace(config, net=found.net, fit=found.fit, trees=found.trees, metadata=metadata)
+    return replace(
+        config, net=found.net or config.net, fit=found.fit, trees=found.trees, metadata=metadata
+    )
 
 
 class _Halving:

@@ -24,7 +24,7 @@ def compare(
             "--models",
             metavar="A,B,C",
             help="hist_gradient_boosting, logistic, random_forest, churn_net, mlp, gru, lstm, cnn, "
-            "attention, tabm, piecewise, hazard, blend, bg_nbd, pareto_nbd; without it all that "
+            "attention, tabm, hazard, blend, bg_nbd, pareto_nbd; without it all that "
             "the churn rule allows",
         ),
     ] = None,

@@ -40,7 +40,7 @@ def train(
         typer.Option(
             help="auto, blend, hist_gradient_boosting, logistic, random_forest, "
             "sequence_trees; nets: churn_net, mlp, gru, lstm, cnn, attention, tabm, "
-            "piecewise, hazard; where churn is no payment: bg_nbd, pareto_nbd"
+            "hazard; where churn is no payment: bg_nbd, pareto_nbd"
         ),
     ] = "auto",
     budget: Annotated[float | None, typer.Option(metavar="SECONDS", min=1)] = None,
