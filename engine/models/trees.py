@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -88,6 +88,9 @@ class TreeConfig:
     l2: float = 5.0
     features: float = 0.3  # share of the columns, drawn anew, that a split may choose from
     patience: int = 25
+    seeds: int = (
+        1  # ensembles with other draws of columns whose mean is kept, for a fit of fixed size
+    )
 
 
 class TreeModel(SingleModel):
@@ -111,9 +114,16 @@ class TreeModel(SingleModel):
     ) -> TreeModel:
         """Grow up to `max_trees` trees and keep those up to the lowest loss on `validate`.
 
-        Without validation rows all trees are kept.
+        Without validation rows all trees are kept, and `seeds` ensembles are averaged.
         """
         early = validate is not None and len(validate) > 0
+        if not early and config.seeds > 1:
+            alone = replace(config, seeds=1)
+            fits = [
+                cls.fit(rows, None, alone, seed=seed + step, threads=threads)
+                for step in range(config.seeds)
+            ]
+            return cls(mean([fit.ensemble for fit in fits]))
         estimator = HistGradientBoostingClassifier(
             learning_rate=config.learning_rate,
             max_iter=config.max_trees,
@@ -182,6 +192,25 @@ class TreeModel(SingleModel):
                 float(config["base"]),
             )
         )
+
+
+def mean(ensembles: Sequence[TreeEnsemble]) -> TreeEnsemble:
+    """One ensemble with the trees of all, whose log-odds are the mean of theirs."""
+    nodes = np.cumsum([0, *(len(one.value) for one in ensembles)])
+    moved = list(zip(ensembles, nodes[:-1], strict=True))
+
+    return TreeEnsemble(
+        ensembles[0].columns,
+        np.concatenate([one.feature for one in ensembles]),
+        np.concatenate([one.threshold for one in ensembles]),
+        np.concatenate([one.missing_left for one in ensembles]),
+        np.concatenate([one.left + start for one, start in moved]).astype(np.int32),
+        np.concatenate([one.right + start for one, start in moved]).astype(np.int32),
+        np.concatenate([one.value / len(ensembles) for one in ensembles]),
+        np.concatenate([one.is_leaf for one in ensembles]),
+        np.append(np.concatenate([one.tree_start[:-1] + start for one, start in moved]), nodes[-1]),
+        float(np.mean([one.base for one in ensembles])),
+    )
 
 
 def export(

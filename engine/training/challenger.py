@@ -67,6 +67,10 @@ FIRST_FIT_SHARE = 0.6
 """Of the budget: the net's first fit ends there, so that the refit has time."""
 
 
+SHIPPED_TREES = TreeConfig(seeds=2)
+"""Two draws of columns vary less than one; a third would make risks and reasons dearer still."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """How a challenger is trained; the same config, data and threads give the same model."""
@@ -79,7 +83,7 @@ class TrainingConfig:
     refit: bool = True  # fit again on train + validate: the newest rows are worth the most
     net: NetConfig = SHIPPED_NET
     fit: FitConfig = field(default_factory=FitConfig)
-    trees: TreeConfig = field(default_factory=TreeConfig)
+    trees: TreeConfig = SHIPPED_TREES
     window_days: float | None = None  # of a churn rule that asks for no payment: lead and horizon
     vector: SequenceVector | None = None  # of a pretrained encoder; None: no trees read one
     metadata: Mapping[str, Any] = field(default_factory=dict)  # JSON, goes into the model as it is

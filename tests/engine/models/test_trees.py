@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,3 +89,28 @@ def test_a_column_without_any_value_teaches_nothing(planted: Rows) -> None:
     before = model.log_odds(frame)
     frame.values[:, 2] += 7
     assert np.array_equal(before, model.log_odds(frame))
+
+
+def test_several_seeds_are_the_mean_of_their_ensembles(planted: Rows) -> None:
+    rows, others = planted(900, seed=1), planted(400, seed=2)
+    config = TreeConfig(max_trees=12, features=0.4)
+
+    def fit(config: TreeConfig, seed: int) -> TreeModel:
+        return TreeModel.fit(rows, None, config, seed=seed, threads=1)
+
+    both = fit(replace(config, seeds=2), 5)
+    alone = [fit(config, seed).log_odds(others.frame) for seed in (5, 6)]
+    assert not np.allclose(*alone)
+    assert both.log_odds(others.frame) == pytest.approx(np.mean(alone, axis=0), abs=1e-12)
+    kept = TreeModel.from_state(*both.state())
+    assert np.array_equal(kept.log_odds(others.frame), both.log_odds(others.frame))
+
+
+def test_growth_that_validation_rows_stop_is_that_of_one_seed(planted: Rows) -> None:
+    rows, validate = planted(500, seed=1), planted(300, seed=2)
+    config = TreeConfig(max_trees=20)
+    one, two = (
+        TreeModel.fit(rows, validate, replace(config, seeds=seeds), seed=3, threads=1)
+        for seeds in (1, 2)
+    )
+    assert np.array_equal(one.log_odds(validate.frame), two.log_odds(validate.frame))
