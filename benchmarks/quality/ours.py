@@ -36,7 +36,7 @@ class Loaded:
     def frames(self, cutoffs: Sequence[datetime]) -> Frames:
         """Labelled rows at each cutoff."""
         with lease(self.database) as connection:
-            return build_labelled(connection, self.rule, cutoffs)
+            return build_labelled(connection, self.rule, cutoffs, messages=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _plan(loaded: Loaded, truth_file: Path, *, cutoffs: int) -> CutoffPlan:
         as_of=newest + span,
         cutoffs=cutoffs,
         every_days=14,
-        test_cutoffs=2,
+        test_cutoffs=3,
     )
 
 
