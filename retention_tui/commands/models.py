@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.calibrated import CalibrationCheck
 from engine.errors import StateError
 from engine.spread import spread
-from engine.types import Metrics, ModelCard, RankQuery
+from engine.types import ModelCard, RankQuery
+from retention_tui.commands.figures import (
+    OVER_TIME,
+    say_assumption,
+    show_calibration,
+    show_card,
+    show_cutoffs,
+    show_metrics,
+)
 from retention_tui.commands.session import Session, plain
-from retention_tui.widgets.charts import bar
 
 SHOWN = 20
 """Users of the list that `train --score` prints."""
-
-OVER_TIME = ("roc_auc", "average_precision", "log_loss", "ece", "profit")
-"""Attributes of `Metrics` whose mean and worst over the test cutoffs are shown."""
-
-BAR_CELLS = 20
 
 AsOf = Annotated[datetime | None, typer.Option(metavar="T", help="End of the data to use")]
 TensorBoard = Annotated[
@@ -280,126 +279,6 @@ def evaluate(
     show_cutoffs(session, measured.by_cutoff)
     say_assumption(session, measured.metrics)
     show_calibration(session, measured.calibration)
-
-
-def show_card(session: Session, card: ModelCard) -> None:
-    """A challenger beside its peers, then the verdict and what honest labelling did."""
-    session.say(
-        "{model_id}: {rows} rows × {columns} features, {seconds:.0f} s",
-        model_id=card.model_id,
-        rows=card.rows,
-        columns=card.columns,
-        seconds=card.seconds,
-    )
-    show_metrics(session, [replace(card.test, model=f"{card.kind} *"), *card.peers])
-    show_cutoffs(session, card.by_cutoff)
-    say_assumption(session, card.test)
-    labels = card.labels
-    session.say(
-        "Honest labels: {untreated} untreated, {holdout} held out, "
-        "{inside} contacted inside the window ({dropped} dropped), {before} contacted before",
-        untreated=labels.untreated,
-        holdout=labels.holdout,
-        inside=labels.treated_inside,
-        dropped=labels.dropped,
-        before=labels.treated_before,
-    )
-    if card.verdict is not None:
-        for statement in card.verdict.statements:
-            print(statement.pick(session.language), file=sys.stderr)
-    if card.shift is not None and card.shift.warns:
-        print(card.shift.words.pick(session.language), file=sys.stderr)
-    if card.state == "candidate":
-        session.say("To put it into service: retention promote {model_id}", model_id=card.model_id)
-
-
-def show_cutoffs(session: Session, by_cutoff: Sequence[Metrics]) -> None:
-    """One line a test cutoff, then mean and worst over them; nothing for a single cutoff."""
-    if len(by_cutoff) < 2:
-        return
-    over_time = [spread(by_cutoff, key) for key in OVER_TIME]
-    session.table(
-        ("test cutoff", "n", "churned", "ROC-AUC", "PR-AUC", "log loss", "ECE", "profit per user"),
-        (
-            *(
-                (
-                    f"{one.cutoffs[0]:%Y-%m-%d}",
-                    one.n,
-                    one.positives,
-                    *(_figure(getattr(one, key)) for key in OVER_TIME),
-                )
-                for one in by_cutoff
-            ),
-            (session.t("mean"), "", "", *(_figure(one.mean if one else None) for one in over_time)),
-            (
-                session.t("worst"),
-                "",
-                "",
-                *(_figure(one.worst if one else None) for one in over_time),
-            ),
-        ),
-    )
-
-
-def say_assumption(session: Session, measured: Metrics) -> None:
-    """What the profit rests on, where there is one."""
-    if measured.profit is None:
-        return
-    risk = session.workspace.settings.risk
-    session.say(
-        "Assumed for the profit: contact keeps {rate:.0%} of those who would leave; "
-        "{capacity:.0%} of the users are contacted",
-        rate=risk.save_rate,
-        capacity=risk.capacity,
-    )
-
-
-def show_calibration(session: Session, check: CalibrationCheck | None) -> None:
-    """Bins of the test rows: mean risk, churn rate and both as bars."""
-    if check is None:
-        return
-    session.say(
-        "Reliability on the test cutoffs, calibration {method}: error {before:.4f} before, "
-        "{after:.4f} after",
-        method=session.t(check.method),
-        before=check.before.error,
-        after=check.after.error,
-    )
-    after = check.after
-    session.table(
-        ("rows", "mean risk", "churn rate", "risk, then churn"),
-        (
-            (rows, f"{risk:.3f}", f"{rate:.3f}", f"{bar(risk, BAR_CELLS)}|{bar(rate, BAR_CELLS)}")
-            for rows, risk, rate in zip(after.rows, after.risk, after.rate, strict=True)
-        ),
-    )
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else f"{value:.4f}"
-
-
-def show_metrics(session: Session, measured: list[Metrics]) -> None:
-    """One line a model; the profit is that at capacity."""
-    session.table(
-        ("model", "n", "churned", "ROC-AUC", "PR-AUC", "log loss", "Brier", "ECE", "lift@10%",
-         "profit per user"),
-        (
-            (
-                one.model,
-                one.n,
-                one.positives,
-                f"{one.roc_auc:.4f}",
-                f"{one.average_precision:.4f}",
-                f"{one.log_loss:.4f}",
-                f"{one.brier:.4f}",
-                f"{one.ece:.4f}",
-                f"{one.lift_at_10:.2f}",
-                _figure(one.profit),
-            )
-            for one in measured
-        ),
-    )  # fmt: skip
 
 
 def _said(session: Session, message: str, card: ModelCard) -> None:

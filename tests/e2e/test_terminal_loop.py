@@ -146,7 +146,7 @@ def retrain_and_promote(app: Terminal) -> str:
     app.press("Enter")
     app.wait_for(r"^ 训练 \[")
     text = app.wait_for(r"^ 评审(建议|不建议)", timeout_s=MAKING_S)
-    new = re.search(r"^ 挑战者 +\S+ +(\S+-\S+)$", text, re.MULTILINE)
+    new = re.search(r"^ 挑战者 +\S+ +(\d{8}-\S+)", text, re.MULTILINE)
     assert old is not None, text
     assert new is not None, text
     assert old.group(1) != new.group(1)
