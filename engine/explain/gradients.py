@@ -25,8 +25,8 @@ TOLERANCE = 0.01
 SMALLEST = 0.005
 """Log-odds: no user sees such a difference, so it is not chased."""
 
-BATCH = 8192
-"""Inputs of the head at once."""
+BATCH = 1024
+"""Inputs of the head at once: larger tensors leave the processor's cache and are mapped anew."""
 
 Floats = NDArray[np.float64]
 
