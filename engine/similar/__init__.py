@@ -1,0 +1,1 @@
+"""Similar users of the past: who stayed, who left, and what was done."""

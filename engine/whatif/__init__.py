@@ -1,0 +1,1 @@
+"""What would lower a user's risk: edits of events, recomputed by the same SQL and scored anew."""
