@@ -236,22 +236,26 @@ def _logistic(component: SingleModel, group_of: NDArray[np.int64], groups: int) 
 
 
 def _net(net: ChurnNet, group_of: NDArray[np.int64], groups: int, read: int) -> Explainer:
+    """What the pooled vector's inputs add is one column behind the others, without a name."""
     own = slice(read, read + net.pooled_width)
+    width = len(group_of)
+    column = np.where(net.input_columns < 0, width, net.input_columns)
+    head = net.head()
 
     def explain(frame: FeatureFrame) -> Reading:
         numbers, pooled = net.encode(frame)
 
         def parts(rows: NDArray[np.int64], peers: Peers) -> Parts:
             integral = integrated_gradients(
-                net.head,
-                numbers[rows],
-                pooled[rows],
-                net.prepare(peers.values),
-                peers.pooled[:, own],
+                head,
+                net.inputs(numbers[rows], pooled[rows]),
+                net.inputs(net.prepare(peers.values), peers.pooled[:, own]),
+                column,
+                width + 1,
             )
-            columns = _by_group(integral.numbers, net.number_columns, len(group_of))
+            columns = integral.shares[:, :width]
             grouped = _by_group(columns, group_of, groups)
-            grouped[:, -1] = integral.pooled
+            grouped[:, -1] = integral.shares[:, width]
             return Parts(grouped, columns, integral.baseline)
 
         return Reading(net.encoded_log_odds(numbers, pooled), parts)

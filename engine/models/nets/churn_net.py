@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.features.frame import FeatureFrame
 from engine.models.base import Arrays, Config, SingleModel, check_columns
@@ -17,6 +16,7 @@ from engine.models.nets.config import NetConfig
 from engine.models.nets.encode import EventEncoder, EventReader
 from engine.models.nets.fusion import FusionModule
 from engine.models.nets.hazard import horizons
+from engine.models.nets.head import Head
 from engine.models.numbers import NumberPreparer
 
 SCORING_BATCH = 2048
@@ -25,8 +25,8 @@ SCORING_BATCH = 2048
 class ChurnNet(SingleModel):
     """Encoders and weights of one trained net.
 
-    Hooks for reasons: `encode` gives the two inputs of `head`, and `head` is differentiable in
-    both; `number_columns` maps every prepared number to its raw column.
+    Hooks for reasons: of what `encode` gives, `inputs` makes what `head` reads, and
+    `input_columns` maps every input to its raw column.
     """
 
     kind: ClassVar[str] = "churn_net"
@@ -66,9 +66,11 @@ class ChurnNet(SingleModel):
         return self.module.pooled_width
 
     @property
-    def number_columns(self) -> NDArray[np.int64]:
-        """The raw column behind every prepared number, shape (P,)."""
-        return self.numbers.source
+    def input_columns(self) -> NDArray[np.int64]:
+        """The raw column behind every input of `head`, shape (I,); -1 behind a pooled vector's."""
+        pieces = max(1, self.config.number_pieces)
+        numbers = np.repeat(self.numbers.source, pieces)
+        return np.append(numbers, np.full(self.pooled_width, -1))
 
     def prepare(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Raw values (N, D) -> prepared numbers (N, P)."""
@@ -79,9 +81,16 @@ class ChurnNet(SingleModel):
         check_columns(self.kind, self.columns, frame.columns)
         return self.prepare(frame.values), self._pool(frame)
 
-    def head(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """Log-odds (N,) of prepared numbers (N, P) and pooled vectors (N, H); differentiable."""
-        return self.module.head(numbers, pooled)
+    def inputs(
+        self, numbers: NDArray[np.float32], pooled: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Prepared numbers (N, P) and pooled vectors (N, H) -> inputs (N, I) of `head`."""
+        with torch.inference_mode():
+            return self.module.inputs(torch.from_numpy(numbers), torch.from_numpy(pooled)).numpy()
+
+    def head(self) -> Head:
+        """Inputs -> log-odds, as one linear map and the rest; differentiable."""
+        return self.module.head()
 
     def log_odds(self, frame: FeatureFrame) -> NDArray[np.float64]:
         """The mean log-odds of the members, shape (N,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from engine.models.nets.config import NetConfig
 from engine.models.nets.encode import EventBatch, EventEmbedding
 from engine.models.nets.hazard import by_horizon
+from engine.models.nets.head import Head
 from engine.models.nets.pool import make_pool
 
 
@@ -76,24 +78,42 @@ class FusionModule(nn.Module):
         """The pooled vector of every row, shape (B, H)."""
         return self.pooled(self.embed(batch), batch.length)
 
-    def bins(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """The log-odds of every member and bin, shape (B, members, K)."""
+    def inputs(self, numbers: Tensor, pooled: Tensor) -> Tensor:
+        """What the first layer reads, (B, I): the numbers' pieces beside the pooled vector."""
         if self.pieces is not None:
             numbers = self.pieces(numbers)
-        fused = torch.cat([numbers, pooled], dim=1).unsqueeze(1) * self.scaling
-        hidden: Tensor = self.layers(fused)
+        return torch.cat([numbers, pooled], dim=1)
+
+    def bins(self, numbers: Tensor, pooled: Tensor) -> Tensor:
+        """The log-odds of every member and bin, shape (B, members, K)."""
+        return self._bins(self.layers(self.inputs(numbers, pooled).unsqueeze(1) * self.scaling))
+
+    def horizons(self, numbers: Tensor, pooled: Tensor) -> Tensor:
+        """The mean log-odds over the members of churn by the end of each bin, shape (B, K)."""
+        return self._horizons(self.bins(numbers, pooled))
+
+    def head(self) -> Head:
+        """`inputs` -> the mean log-odds over the members of churn by the horizon.
+
+        What it reads of a row above the first map is the first layer's sum for every member.
+        """
+        first, rest = cast(nn.Linear, self.layers[0]), self.layers[1:]
+        members, layer = self.config.members, self.config.layer
+
+        def above(sums: Tensor) -> Tensor:
+            return self._horizons(self._bins(rest(sums.view(-1, members, layer))))[:, -1]
+
+        weight = first.weight.detach() * self.scaling.detach().unsqueeze(1)
+        return Head(weight.flatten(end_dim=1), first.bias.detach().repeat(members), above)
+
+    def _bins(self, hidden: Tensor) -> Tensor:
         shape = (self.config.members, self.config.outputs, self.config.layer)
         return (hidden.unsqueeze(2) * self.output.view(shape)).sum(dim=3) + self.bias.view(
             shape[:2]
         )
 
-    def horizons(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """The mean log-odds over the members of churn by the end of each bin, shape (B, K)."""
-        return by_horizon(self.bins(numbers, pooled), self.config.bin_event).mean(dim=1)
-
-    def head(self, numbers: Tensor, pooled: Tensor) -> Tensor:
-        """The mean log-odds over the members of churn by the horizon, shape (B,)."""
-        return self.horizons(numbers, pooled)[:, -1]
+    def _horizons(self, bins: Tensor) -> Tensor:
+        return by_horizon(bins, self.config.bin_event).mean(dim=1)
 
     def forward(self, numbers: Tensor, batch: EventBatch) -> Tensor:
         """The log-odds of every member and bin, shape (B, members, K)."""

@@ -106,7 +106,7 @@ def world() -> World:
     batch = EventReader(net.events, train.frame).batch(np.arange(len(train)))
     for _ in range(40):
         steps.zero_grad()
-        logits = net.head(torch.from_numpy(numbers), net.module.encode(batch))
+        logits = net.module.horizons(torch.from_numpy(numbers), net.module.encode(batch))[:, -1]
         torch.nn.functional.binary_cross_entropy_with_logits(logits, target).backward()
         steps.step()
     net.module.eval()

@@ -1,98 +1,129 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from engine.explain.gradients import integrated_gradients
+from engine.models.nets.config import NetConfig
+from engine.models.nets.fusion import FusionModule
+from engine.models.nets.head import Head
+
+WIDTH = 7
+EACH = np.arange(WIDTH)
 
 
-class Head(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.layers = nn.Sequential(
-            nn.Linear(7, 24), nn.ReLU(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 1)
-        )
+def smooth() -> Head:
+    torch.manual_seed(1)
+    first, *rest = nn.Sequential(
+        nn.Linear(WIDTH, 24), nn.ReLU(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 1)
+    )
+    above = nn.Sequential(*rest)
+    return Head(first.weight.detach(), first.bias.detach(), lambda sums: 3 * above(sums).squeeze(1))
 
-    def forward(self, numbers: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
-        return 3 * self.layers(torch.cat([numbers, pooled], dim=1)).squeeze(1)
+
+def sum_then(above: Callable[[Tensor], Tensor]) -> Head:
+    return Head(torch.ones(1, WIDTH), torch.zeros(1), above)
 
 
 @pytest.fixture(scope="module")
-def inputs() -> list[np.ndarray]:
-    rng = np.random.default_rng(2)
-    return [
-        rng.normal(size=shape).astype(np.float32) for shape in ((20, 4), (20, 3), (5, 4), (5, 3))
-    ]
+def users() -> NDArray[np.float32]:
+    return np.random.default_rng(2).normal(size=(20, WIDTH)).astype(np.float32)
 
 
-def test_equals_captum(inputs: list[np.ndarray]) -> None:
-    head = Head()
-    numbers, pooled, panel_numbers, panel_pooled = inputs
-    ours = integrated_gradients(head, numbers, pooled, panel_numbers, panel_pooled)
+@pytest.fixture(scope="module")
+def panel() -> NDArray[np.float32]:
+    return np.random.default_rng(3).normal(size=(5, WIDTH)).astype(np.float32)
+
+
+def oracle(
+    head: Head, inputs: NDArray[np.float32], panel: NDArray[np.float32]
+) -> NDArray[np.float32]:
     method = IntegratedGradients(head)
-    expected = []
-    for b in range(5):
-        expected.append(
-            method.attribute(
-                (torch.from_numpy(numbers), torch.from_numpy(pooled)),
-                baselines=(
-                    torch.from_numpy(panel_numbers[b : b + 1]),
-                    torch.from_numpy(panel_pooled[b : b + 1]),
-                ),
-                n_steps=200,
-            )
+    shares = [
+        method.attribute(
+            torch.from_numpy(inputs), baselines=torch.from_numpy(other[None]), n_steps=200
         )
-    by_number = np.mean([parts[0].detach().numpy() for parts in expected], axis=0)
-    by_pooled = np.mean([parts[1].detach().numpy().sum(axis=1) for parts in expected], axis=0)
-    assert ours.numbers == pytest.approx(by_number, abs=0.02)
-    assert ours.pooled == pytest.approx(by_pooled, abs=0.02)
+        for other in panel
+    ]
+    found: NDArray[np.float32] = torch.stack(shares).mean(dim=0).detach().numpy()
+    return found
 
 
-def test_completeness_and_baseline(inputs: list[np.ndarray]) -> None:
-    head = Head()
-    ours = integrated_gradients(head, *inputs)
+def test_equals_captum(users: NDArray[np.float32], panel: NDArray[np.float32]) -> None:
+    head = smooth()
+    ours = integrated_gradients(head, users, panel, EACH, WIDTH)
+    assert ours.shares == pytest.approx(oracle(head, users, panel), abs=0.02)
+
+
+@pytest.mark.parametrize("bins", [(), (7, 14, 30)])
+def test_equals_captum_over_the_pieces_of_a_net(bins: tuple[int, ...]) -> None:
+    torch.manual_seed(4)
+    config = NetConfig(pool="none", members=3, number_pieces=4, layer=16, bins=bins, dropout=0)
+    module = FusionModule(config, numbers=5, kinds=1, topics=1).eval()
+    rng = np.random.default_rng(5)
+    numbers = [torch.from_numpy(rng.normal(size=(n, 5)).astype(np.float32)) for n in (12, 3)]
+    with torch.no_grad():
+        module.output *= 10
+        users, panel = (module.inputs(part, torch.zeros(len(part), 0)).numpy() for part in numbers)
+    owner = np.repeat(np.arange(5), 4)
+    ours = integrated_gradients(module.head(), users, panel, owner, 5)
+    expected = oracle(module.head(), users, panel).reshape(12, 5, 4).sum(axis=2)
+    assert np.abs(expected).max() > 0.2
+    assert ours.shares == pytest.approx(expected, abs=0.02)
+
+
+def test_completeness_and_baseline(users: NDArray[np.float32], panel: NDArray[np.float32]) -> None:
+    head = smooth()
+    ours = integrated_gradients(head, users, panel, EACH, WIDTH)
     with torch.inference_mode():
-        risk = head(torch.from_numpy(inputs[0]), torch.from_numpy(inputs[1])).numpy()
-        base = head(torch.from_numpy(inputs[2]), torch.from_numpy(inputs[3])).numpy().mean()
-    assert ours.baseline == pytest.approx(base, abs=1e-5)
-    missing = np.abs(ours.numbers.sum(axis=1) + ours.pooled - (risk - base))
-    assert (missing <= np.maximum(0.0101 * np.abs(risk - base), 0.0051)).all()
+        risk, base = (head(torch.from_numpy(part)).numpy() for part in (users, panel))
+    wanted = risk - base.mean()
+    assert ours.baseline == pytest.approx(base.mean(), abs=1e-5)
+    missing = np.abs(ours.shares.sum(axis=1) - wanted)
+    assert (missing <= np.maximum(0.0101 * np.abs(wanted), 0.0051)).all()
 
 
 def test_a_linear_head_is_exact() -> None:
-    weight = torch.tensor([2.0, -1.0])
-    numbers = np.array([[1.0, 3.0]], np.float32)
-    panel = np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)
     ours = integrated_gradients(
-        lambda n, p: n @ weight + 5 * p[:, 0],
-        numbers,
-        np.array([[2.0]], np.float32),
-        panel,
-        np.zeros((2, 1), np.float32),
+        Head(torch.tensor([[2.0, -1.0, 5.0]]), torch.zeros(1), lambda sums: sums[:, 0]),
+        np.array([[1.0, 3.0, 2.0]], np.float32),
+        np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], np.float32),
+        np.array([0, 1, 0]),
+        2,
     )
-    assert ours.numbers[0] == pytest.approx([2.0, -2.5], abs=1e-5)
-    assert ours.pooled[0] == pytest.approx(10, abs=1e-5)
+    assert ours.shares[0] == pytest.approx([12.0, -2.5], abs=1e-5)
 
 
-def test_a_head_with_a_cliff_gets_more_points(inputs: list[np.ndarray]) -> None:
+def test_an_input_that_equals_the_panels_has_no_share(users: NDArray[np.float32]) -> None:
+    same = users.copy()
+    same[:, 2] = 0.3
+    ours = integrated_gradients(smooth(), same, same[:4], EACH, WIDTH)
+    assert not ours.shares[:, 2].any()
+    assert ours.shares[:, [0, 1, 3, 4, 5, 6]].all()
+
+
+def test_a_head_with_a_cliff_gets_more_points(
+    users: NDArray[np.float32], panel: NDArray[np.float32]
+) -> None:
     """Eight points cannot integrate a steep step to 1 %; the doubling must."""
-    steep = lambda n, p: torch.sigmoid(12 * (n.sum(dim=1) + p.sum(dim=1)))  # noqa: E731
-    ours = integrated_gradients(steep, *inputs)
+    steep = sum_then(lambda sums: torch.sigmoid(12 * sums[:, 0]))
+    ours = integrated_gradients(steep, users, panel, EACH, WIDTH)
     with torch.inference_mode():
-        value = steep(torch.from_numpy(inputs[0]), torch.from_numpy(inputs[1])).numpy()
-    missing = np.abs(ours.numbers.sum(axis=1) + ours.pooled - (value - ours.baseline))
+        value = steep(torch.from_numpy(users)).numpy()
+    missing = np.abs(ours.shares.sum(axis=1) - (value - ours.baseline))
     assert np.quantile(missing, 0.9) < 0.011
 
 
 def test_rows_do_not_depend_on_the_batch(
-    inputs: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    users: NDArray[np.float32], panel: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = integrated_gradients(Head(), *inputs)
+    together = integrated_gradients(smooth(), users, panel, EACH, WIDTH)
     monkeypatch.setattr("engine.explain.gradients.BATCH", 100)
-    split = integrated_gradients(Head(), *inputs)
-    assert split.numbers == pytest.approx(together.numbers, abs=1e-5)
-    assert split.pooled == pytest.approx(together.pooled, abs=1e-5)
+    split = integrated_gradients(smooth(), users, panel, EACH, WIDTH)
+    assert split.shares == pytest.approx(together.shares, abs=1e-5)

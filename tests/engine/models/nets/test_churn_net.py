@@ -20,9 +20,10 @@ def frame(planted: Rows) -> FeatureFrame:
     return planted(120, seed=1, sequence=1.0).frame
 
 
-def _net(frame: FeatureFrame, members: int = 1) -> ChurnNet:
+def _net(frame: FeatureFrame, members: int = 1, number_pieces: int = 0) -> ChurnNet:
     torch.manual_seed(3)
-    return ChurnNet.build(frame, NetConfig(hidden=8, layer=16, members=members))
+    config = NetConfig(hidden=8, layer=16, members=members, number_pieces=number_pieces)
+    return ChurnNet.build(frame, config)
 
 
 def test_padding_and_the_other_rows_of_a_batch_do_not_matter(frame: FeatureFrame) -> None:
@@ -83,15 +84,20 @@ def test_no_rows(frame: FeatureFrame) -> None:
 
 
 @pytest.mark.parametrize("members", [1, 4])
-def test_head_of_the_encoded_rows_is_the_score(frame: FeatureFrame, members: int) -> None:
-    net = _net(frame, members)
-    numbers, pooled = net.encode(frame)
-    assert numbers.shape == (len(frame), len(net.number_columns))
-    inputs = [torch.from_numpy(part).requires_grad_() for part in (numbers, pooled)]
-    logits = net.head(*inputs)
+@pytest.mark.parametrize("pieces", [0, 3])
+def test_head_of_the_encoded_rows_is_the_score(
+    frame: FeatureFrame, members: int, pieces: int
+) -> None:
+    net = _net(frame, members, number_pieces=pieces)
+    inputs = torch.from_numpy(net.inputs(*net.encode(frame)))
+    assert inputs.shape == (len(frame), len(net.input_columns))
+    assert sum(net.input_columns < 0) == net.pooled_width
+    inputs.requires_grad_()
+    logits = net.head()(inputs)
     assert logits.detach().numpy() == pytest.approx(net.log_odds(frame), abs=1e-6)
-    gradients = torch.autograd.grad(logits.sum(), inputs)
-    assert all(part.abs().sum() > 0 for part in gradients)
+    (gradient,) = torch.autograd.grad(logits.sum(), inputs)
+    assert gradient[:, : -net.pooled_width].abs().sum() > 0
+    assert gradient[:, -net.pooled_width :].abs().sum() > 0
 
 
 @pytest.mark.parametrize("members", [1, 4])

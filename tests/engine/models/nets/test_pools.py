@@ -114,13 +114,14 @@ def test_state_makes_the_same_net(frame: FeatureFrame, config: NetConfig) -> Non
 def test_reasons_add_up(frame: FeatureFrame, config: NetConfig) -> None:
     net = _net(frame, config)
     numbers, pooled = net.encode(frame)
-    assert numbers.shape == (len(frame), len(net.number_columns))
     assert pooled.shape == (len(frame), net.pooled_width)
+    inputs = net.inputs(numbers, pooled)
+    owner = np.where(net.input_columns < 0, len(net.columns), net.input_columns)
     integral = integrated_gradients(
-        net.head, numbers[:20], pooled[:20], numbers[40:44], pooled[40:44]
+        net.head(), inputs[:20], inputs[40:44], owner, len(net.columns) + 1
     )
     wanted = net.log_odds(frame)[:20] - integral.baseline
-    found = integral.numbers.sum(axis=1) + integral.pooled
+    found = integral.shares.sum(axis=1)
     assert np.all(np.abs(found - wanted) <= np.maximum(0.011 * np.abs(wanted), 0.006))
 
 
