@@ -69,12 +69,12 @@ def test_equals_captum_over_the_pieces_of_a_net(bins: tuple[int, ...]) -> None:
     rng = np.random.default_rng(5)
     numbers = [torch.from_numpy(rng.normal(size=(n, 5)).astype(np.float32)) for n in (12, 3)]
     with torch.no_grad():
-        module.output *= 10
+        module.output *= 40
         users, panel = (module.inputs(part, torch.zeros(len(part), 0)).numpy() for part in numbers)
     owner = np.repeat(np.arange(5), 4)
     ours = integrated_gradients(module.head(), users, panel, owner, 5)
     expected = oracle(module.head(), users, panel).reshape(12, 5, 4).sum(axis=2)
-    assert np.abs(expected).max() > 0.2
+    assert np.abs(expected).max() > 0.3
     assert ours.shares == pytest.approx(expected, abs=0.02)
 
 
