@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".safetensors"
 
+KEY_DAY = "%Y%m%d"
+"""How a key begins: the day of the cutoff."""
+
 _DTYPES = {"F32": "<f4", "I64": "<i8", "U8": "<u1", "U16": "<u2", "U32": "<u4"}
 """The safetensors names of what is stored here."""
 
@@ -99,6 +102,11 @@ class Snapshots:
             return False
         return True
 
+    def cutoffs(self) -> tuple[datetime, ...]:
+        """The midnights of which something is kept, ascending; it may be of other data."""
+        days = {_day(file.name.partition("-")[0]) for file in _files(self.folder)}
+        return tuple(sorted(day for day in days if day is not None))
+
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"
 
@@ -128,6 +136,13 @@ def size_bytes(folder: Path) -> int:
 
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.glob(f"*{SUFFIX}") if not file.name.startswith(".")]
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, KEY_DAY)
+    except ValueError:
+        return None  # no file of ours
 
 
 def key_of(
@@ -162,7 +177,7 @@ def key_of(
     # All rows are fetched: an unfinished result would keep the connection busy.
     ((engine,),) = connection.execute("SELECT version()").fetchall()
     told = [engine, sql, sorted((name, str(value)) for name, value in values.items()), repr(known)]
-    return f"{cutoff:%Y%m%d}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
+    return f"{cutoff:{KEY_DAY}}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str]) -> None:

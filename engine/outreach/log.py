@@ -106,6 +106,22 @@ def contacts_of(ledger: Path, user_id: str) -> tuple[InterventionRow, ...]:
     return tuple(_row(row) for row in rows)
 
 
+def contacts_of_users(
+    ledger: Path, user_ids: Sequence[str]
+) -> dict[str, tuple[InterventionRow, ...]]:
+    """The same for several users at once; those without any are left out."""
+    with lease(ledger) as connection:
+        rows = connection.execute(
+            f"{_ROWS} WHERE i.user_id IN (SELECT unnest(CAST(? AS VARCHAR[]))) "
+            "ORDER BY i.decided_at DESC, i.intervention_id DESC",
+            [list(user_ids)],
+        ).fetchall()
+    found: dict[str, tuple[InterventionRow, ...]] = {}
+    for row in map(_row, rows):
+        found[row.user_id] = (*found.get(row.user_id, ()), row)
+    return found
+
+
 def contacts(ledger: Path) -> Contacts:
     """Every drawn decision as arrays, for honest labels: M rows, in the order of decision."""
     with lease(ledger) as connection:

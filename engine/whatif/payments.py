@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
+from engine.explain.words import written
 from engine.types import Words
 from engine.whatif.edit import ID, YESTERDAY, Edit, Possible, before
 from engine.whatif.history import Change, History, Row
@@ -34,8 +35,10 @@ def payment_repaired(history: History, possible: Possible) -> Edit | None:
     )
     if term is not None and renewal:
         rows["subscriptions"] = (_next_term(term, history.cutoff, term["price"]),)
-    amount = f"{failed['amount']:,.2f} {possible.currency}"
-    words = Words(f"失败的支付（{amount}）补付成功", f"The failed payment ({amount}) goes through")
+    amount = _money(failed["amount"], possible)
+    words = Words(
+        f"失败的支付（{amount.zh}）补付成功", f"The failed payment ({amount.en}) goes through"
+    )
     if renewal:
         words = Words(f"{words.zh}，会员继续", f"{words.en} and the membership goes on")
     return Edit(
@@ -53,11 +56,11 @@ def purchase(history: History, possible: Possible) -> Edit | None:
         return None
     last, amount = bought[-1], median(row["amount"] for row in bought)
     payment = {**last, **_paid(history.cutoff, "purchase"), "amount": amount, "coupon_code": None}
-    told = f"{amount:,.2f} {possible.currency}"
+    told = _money(amount, possible)
     return Edit(
         "purchase",
         "purchase",
-        Words(f"再买一次，如其平时（{told}）", f"One more purchase as usual ({told})"),
+        Words(f"再买一次，如其平时（{told.zh}）", f"One more purchase as usual ({told.en})"),
         Change({"payments": (payment,)}),
         frozenset({"history", "fading_use"}),
     )
@@ -66,6 +69,11 @@ def purchase(history: History, possible: Possible) -> Edit | None:
 def _paid(cutoff: datetime, what: str) -> Row:
     moment = cutoff - YESTERDAY
     return {"payment_id": f"{ID}:{what}", "occurred_at": moment, "known_at": moment}
+
+
+def _money(amount: float, possible: Possible) -> Words:
+    zh, en = (written(amount, "money", one, possible.currency) for one in ("zh", "en"))
+    return Words(zh, en)
 
 
 def _succeeded(history: History) -> list[Row]:
@@ -139,11 +147,11 @@ def lower_price(history: History, possible: Possible) -> Edit | None:
         zh, en = "再买一次", "One more purchase"
     else:
         return None
-    told = f"{price:,.2f} {possible.currency}"
+    told = _money(price, possible)
     return Edit(
         "lower_price",
         "term" if "subscriptions" in change.rows else "purchase",
-        Words(f"以 {percent:g}% 的优惠{zh}（{told}）", f"{en} at {percent:g} % off ({told})"),
+        Words(f"以 {percent:g}% 的优惠{zh}（{told.zh}）", f"{en} at {percent:g} % off ({told.en})"),
         change,
         frozenset({"price"}),
         offer=True,

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
+from engine.explain.words import written
 from engine.features.spec import KINDS
 from engine.types import Words
 from engine.whatif.edit import ID, YESTERDAY, Edit, Possible, UsualKind, before
@@ -35,12 +36,12 @@ def two_visits(history: History, possible: Possible) -> Edit | None:
         for number, back in enumerate(VISIT_DAYS)
         for place, row in enumerate(visit)
     ]
-    minutes = round(sum(row["duration_s"] or 0 for row in visit) / 60)
-    en = f"{len(visit)} action{'' if len(visit) == 1 else 's'}"
+    minutes = sum(row["duration_s"] or 0 for row in visit) / 60
+    en = f"{len(visit)} action" + ("" if len(visit) == 1 else "s")
     zh = f"{len(visit)} 个行为"
-    if minutes:
-        en += f", {minutes} minute{'' if minutes == 1 else 's'}"
-        zh += f"、{minutes} 分钟"
+    if minutes >= 1:
+        zh += f"、{written(minutes, 'minutes', 'zh', possible.currency)}"
+        en += f", {written(minutes, 'minutes', 'en', possible.currency)}"
     return Edit(
         "two_visits",
         "use",
