@@ -22,6 +22,7 @@ from engine.features.attributes.schema import timeless
 from engine.features.attributes.served import rows_to_score
 from engine.features.build import build_frame
 from engine.features.catalogue import SPECS
+from engine.features.earlier import earlier_frame
 from engine.features.frame import FeatureFrame
 from engine.features.snapshots import workspace_snapshots
 from engine.outreach.log import contacts
@@ -82,7 +83,7 @@ def score(
             return existing
         rule = churn_rule(connection)
         model = registry.load(model_id)
-        shift = None
+        shift, earlier = None, None
         if timeless(connection):
             frame, specs = rows_to_score(connection, model.metadata, cutoff, loaded.as_of)
         else:
@@ -95,6 +96,13 @@ def score(
                 columns=model.columns,
                 sequences=model.reads_sequences,
                 messages=model.reads_messages,
+                snapshots=workspace_snapshots(places, settings),
+            )
+            earlier = earlier_frame(
+                connection,
+                rule,
+                cutoff,
+                model.columns,
                 snapshots=workspace_snapshots(places, settings),
             )
             specs = SPECS
@@ -112,7 +120,9 @@ def score(
 
     if shift is not None and isinstance(model, RiskModel):
         model = model.with_calibration(model.calibration.moved(shift.shift))
-    explainer = Explainer(model, specs, currency=loaded.currency, model_id=model_id)
+    explainer = Explainer(
+        model, specs, currency=loaded.currency, model_id=model_id, earlier=earlier
+    )
     actionable = {spec.group for spec in specs if spec.actionable} | {"sequence", "text"}
     with scratch(places.ledger, "scores-") as draft:
         risk = _explain(explainer, frame, draft, actionable, chunk_rows, progress)

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.explain.attribute import PANEL_SIZE, Attribution, Attributor
 from engine.explain.components import SEQUENCE, TEXT
 from engine.explain.messages import phrases, wrote
 from engine.explain.recent import recent_counts, stand_out
-from engine.explain.words import sentence
+from engine.explain.words import Before, sentence
 from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
+from engine.models.base import check_columns
 from engine.models.blend import RiskModel
 from engine.models.calibration import sigmoid
 from engine.models.cross_fit import ServedModel, parts
@@ -30,15 +32,24 @@ def explain(
     currency: str = "CNY",
     model_id: str = "",
     panel_size: int = PANEL_SIZE,
+    earlier: FeatureFrame | None = None,
 ) -> tuple[Explanation, ...]:
     """One explanation per row of `frame`, in its order.
 
     Every group with a contribution is a reason, largest first, with the value of the feature that
     speaks for it, the median of retained users of the segment, and a sentence in both languages.
+    `earlier`, the same users four weeks before (see `engine.features.earlier`), adds the trend.
     `model_id` defaults to the model's own record. Raises `ModelError` when the specs lack a column
     of the model: there is no reason without words.
     """
-    explainer = Explainer(model, specs, currency=currency, model_id=model_id, panel_size=panel_size)
+    explainer = Explainer(
+        model,
+        specs,
+        currency=currency,
+        model_id=model_id,
+        panel_size=panel_size,
+        earlier=earlier,
+    )
     return explainer.of(frame)
 
 
@@ -56,7 +67,11 @@ class Explainer:
         currency: str = "CNY",
         model_id: str = "",
         panel_size: int = PANEL_SIZE,
+        earlier: FeatureFrame | None = None,
     ) -> None:
+        if earlier is not None:
+            check_columns("earlier features", model.columns, earlier.columns)
+        self._earlier = earlier
         self._model = model
         self._specs = {spec.name: spec for spec in specs}
         self._currency = currency
@@ -82,7 +97,7 @@ class Explainer:
 
     def _explained(self, model: RiskModel, frame: FeatureFrame) -> tuple[Explanation, ...]:
         shares = self._attributor(model).of(frame)
-        writer = _Writer(model, frame, shares, self._specs, self._currency)
+        writer = _Writer(model, frame, shares, self._specs, self._currency, self._earlier)
         risk = sigmoid(shares.log_odds)
         cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
         return tuple(
@@ -122,7 +137,10 @@ class _Writer:
         shares: Attribution,
         specs: Mapping[str, FeatureSpec],
         currency: str,
+        earlier: FeatureFrame | None,
     ) -> None:
+        self._earlier = earlier
+        self._before = None if earlier is None else _places(frame.user_ids, earlier.user_ids)
         self._shares = shares
         self._values = frame.values
         self._columns = [specs[name] for name in frame.columns]
@@ -171,8 +189,26 @@ class _Writer:
         spec = self._columns[column]
         value = _known(self._values[row, column])
         comparison = _known(self._medians[self._place[row], column])
-        words = sentence(spec, value, comparison, currency=self._currency)
-        return Reason(name, spec.name, contribution, share, value, comparison, words)
+        before = self._was(row, column)
+        words = sentence(spec, value, comparison, currency=self._currency, before=before)
+        earlier = None if before is None else before.value
+        return Reason(name, spec.name, contribution, share, value, comparison, words, earlier)
+
+    def _was(self, row: int, column: int) -> Before | None:
+        if self._earlier is None or self._before is None:
+            return None
+        place = self._before[row]
+        if place < 0:
+            return Before(was_user=False, value=None)
+        return Before(was_user=True, value=_known(self._earlier.values[place, column]))
+
+
+def _places(user_ids: NDArray[np.object_], ascending: NDArray[np.object_]) -> NDArray[np.int64]:
+    """(N,) where each user stands in `ascending` (M,); -1: nowhere."""
+    if not len(ascending):
+        return np.full(len(user_ids), -1)
+    place = np.minimum(np.searchsorted(ascending, user_ids), len(ascending) - 1)
+    return np.where(ascending[place] == user_ids, place, -1)
 
 
 def _known(value: np.float32) -> float | None:

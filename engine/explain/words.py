@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -12,6 +13,7 @@ from babel import Locale
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
 
+from engine.features.earlier import EARLIER_DAYS
 from engine.features.spec import FeatureSpec
 from engine.types import Words
 
@@ -19,6 +21,8 @@ _LOCALES = {"zh": Locale("zh"), "en": Locale("en")}
 _MISSING = {"zh": "没有记录", "en": "none on record"}
 _TRUTH = {"zh": ("否", "是"), "en": ("no", "yes")}
 _LEVEL = {"zh": ("不是", ""), "en": ("not ", "")}
+_BEFORE = {"zh": "；四周前：", "en": "; 4 weeks before: "}
+_NOT_YET = {"zh": "还不是用户", "en": "not yet a user"}
 _TIMES = {"zh": "{} 倍", "en": "{} times"}
 # in Chinese, Babel has only the short names of units
 _LENGTHS: Mapping[str, Literal["short", "long"]] = {"zh": "short", "en": "long"}
@@ -36,10 +40,24 @@ ENDLESS = 1e15
 """No amount of anything: such a value is an error in the data and is shown as it stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """One feature of one user four weeks before the cutoff."""
+
+    was_user: bool
+    value: float | None  # None: it had none then
+
+
 def sentence(
-    spec: FeatureSpec, value: float | None, comparison: float | None, *, currency: str
+    spec: FeatureSpec,
+    value: float | None,
+    comparison: float | None,
+    *,
+    currency: str,
+    before: Before | None = None,
 ) -> Words:
-    """The reason's sentence: the user's value beside that of retained users.
+    """The reason's sentence: the user's value beside that of retained users and, with `before`,
+    beside the user's own of four weeks ago.
 
     A missing value is said with the feature's name ("days since last ticket: none on record"). A
     template without places stands as it is (the season).
@@ -47,7 +65,7 @@ def sentence(
     texts = {}
     for language, template, label, stayed in (
         ("zh", spec.sentence.zh, spec.label.zh, "；同类留存用户："),
-        ("en", spec.sentence.en, _capital(spec.label.en), "; similar users who stayed: "),
+        ("en", spec.sentence.en, _capital(spec.label.en), "; users who stayed: "),
     ):
         theirs = _comparison(spec, value, comparison, language, currency)
         if "{value}" not in template:
@@ -60,6 +78,8 @@ def sentence(
             # one value at a time: a formatted value is text, never a template
             head, _, tail = template.partition("{value}")
             text = (head + own + tail).replace("{comparison}", theirs)
+        if "{value}" in template and before is not None and _tells(spec, value, before):
+            text += _BEFORE[language] + _trend(spec, before, language, currency)
         texts[language] = _SPACE_BETWEEN_CHINESE.sub("", text) if language == "zh" else text
     return Words(texts["zh"], texts["en"])
 
@@ -73,6 +93,27 @@ def _comparison(
     if value is not None and value < 0.5 and stayed is not None:
         stayed = 1 - stayed
     return written(stayed, "share", language, currency)
+
+
+def _tells(spec: FeatureSpec, value: float | None, before: Before) -> bool:
+    """Does the earlier value say more than the sentence so far?
+
+    Not where the feature is a change itself, and not where nothing but the time has moved: who has
+    been silent for 40 days had been so for 12.
+    """
+    if not spec.trend:
+        return False
+    if spec.unit == "days" and value is not None and before.value is not None:
+        return abs(abs(value - before.value) - EARLIER_DAYS) > 0.05
+    return value is not None or before.value is not None
+
+
+def _trend(spec: FeatureSpec, before: Before, language: str, currency: str) -> str:
+    if not before.was_user:
+        return _NOT_YET[language]
+    if spec.unit == "level" and before.value is not None:
+        return _TRUTH[language][before.value >= 0.5]
+    return written(before.value, spec.unit, language, currency)
 
 
 def written(value: float | None, unit: str, language: str, currency: str) -> str:

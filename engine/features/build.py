@@ -148,10 +148,24 @@ def _features(
     snapshots: Snapshots | None,
 ) -> FeatureFrame:
     query = feature_query(specs, facts, population=eligible_sql(rule))
-    text = query.text()
-    bound = parameters(text, rule, cutoff)
-    names = tuple(spec.name for spec in specs)
-    key = None if snapshots is None else key_of(connection, cutoff, text, bound)
+    bound = parameters(query.text(), rule, cutoff)
+    return features_of(connection, query, bound, cutoff, cutoff, snapshots)
+
+
+def features_of(
+    connection: duckdb.DuckDBPyConnection,
+    query: FeatureQuery,
+    bound: dict[str, Any],
+    cutoff: datetime,
+    known_until: datetime,
+    snapshots: Snapshots | None,
+) -> FeatureFrame:
+    """What `query` with the parameters `bound` gives at `cutoff`: looked up, or computed and kept.
+
+    Nothing known at `known_until` or later decides it.
+    """
+    names = query.columns
+    key = None if snapshots is None else key_of(connection, known_until, query.text(), bound)
     if snapshots is None or key is None:
         table = _computed(connection, query, bound, names)
     else:

@@ -102,6 +102,12 @@ def eligible_sql(rule: ChurnRule) -> str:
     return "\n".join(parts)
 
 
+def users_before_sql(rule: ChurnRule) -> str:
+    """A SELECT of user_id: of those eligible at `$asked_at`, the users at the earlier `$cutoff`."""
+    asked = eligible_sql(rule).replace("$cutoff", "$asked_at")
+    return _text("users_before").format(asked=asked)
+
+
 def stayed_sql(rule: ChurnRule) -> str:
     """A SELECT of the users with a sign of staying; its parameters are filled by `parameters`."""
     return _filled(f"{rule.kind}_stayed", rule, _NOW)

@@ -40,13 +40,12 @@ class FeatureSpec:
     sentence: Words  # with {value} and {comparison}, both formatted by the caller
     needs: tuple[str, ...] = ()
     absent: float | None = None  # the value of a user with no row in the view; None: missing
+    trend: bool = True  # does its value four weeks before say more; not where it is a change itself
 
 
 def words(zh: str, en: str) -> Words:
     """A sentence about a value, completed by the comparison with those who stayed."""
-    return Words(
-        f"{zh}；同类留存用户：{{comparison}}", f"{en}; similar users who stayed: {{comparison}}"
-    )
+    return Words(f"{zh}；同类留存用户：{{comparison}}", f"{en}; users who stayed: {{comparison}}")
 
 
 def within(days: int) -> str:

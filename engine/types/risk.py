@@ -35,6 +35,7 @@ class Reason:
     value: float | None
     comparison: float | None  # median of the retained users of the same segment
     words: Words
+    earlier: float | None = None  # the same feature four weeks before; None: none is known
 
 
 @dataclass(frozen=True, slots=True)

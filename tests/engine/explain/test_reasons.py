@@ -102,3 +102,31 @@ def test_other_columns_are_refused(world) -> None:  # type: ignore[no-untyped-de
     renamed = replace(frame, columns=("a", *frame.columns[1:]))
     with pytest.raises(ModelError, match="not known to the model: a"):
         explain(world.blend, renamed, SPECS)
+
+
+def test_the_earlier_value_is_the_users_own(world) -> None:  # type: ignore[no-untyped-def]
+    frame = world.fresh.frame
+    newcomers = np.arange(len(frame)) % 5 == 0
+    order = np.argsort(frame.user_ids)
+    earlier = frame.take(order[~newcomers[order]])
+    moved = replace(earlier, values=earlier.values + 1)
+    told = explain(world.blend, frame, SPECS, earlier=moved)
+    for row, one in enumerate(told):
+        for reason in one.reasons:
+            if reason.feature == "sequence":
+                continue
+            ends_new = reason.words.en.endswith("; 4 weeks before: not yet a user")
+            if newcomers[row]:
+                assert reason.earlier is None
+                assert ends_new == (reason.value is not None)
+            else:
+                assert not ends_new
+                value = reason.value
+                assert reason.earlier == (None if value is None else pytest.approx(value + 1))
+
+
+def test_earlier_features_of_another_model_are_refused(world) -> None:  # type: ignore[no-untyped-def]
+    frame = world.fresh.frame
+    other = replace(frame, columns=("a", *frame.columns[1:]))
+    with pytest.raises(ModelError, match="not known to the model: a"):
+        explain(world.blend, frame, SPECS, earlier=other)

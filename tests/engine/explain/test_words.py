@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import math
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.explain.words import sentence, written
+from engine.explain.words import Before, sentence, written
 from engine.features.catalogue import SPECS
 from engine.features.spec import FeatureSpec, words
 from engine.types import Words
@@ -72,7 +73,7 @@ def test_a_sentence() -> None:
         spec("已 {value} 没有学习", "Nothing learned for {value}"), 14, 3, currency="CNY"
     )
     assert said.zh == "已 14 天没有学习；同类留存用户：3 天"
-    assert said.en == "Nothing learned for 14 days; similar users who stayed: 3 days"
+    assert said.en == "Nothing learned for 14 days; users who stayed: 3 days"
 
 
 def test_a_sentence_without_places_stands_as_it_is() -> None:
@@ -85,12 +86,10 @@ def test_missing_value_and_missing_comparison() -> None:
     feature = spec("已 {value} 没有学习", "Nothing learned for {value}")
     unknown = sentence(feature, None, 3, currency="CNY")
     assert unknown.zh == "距上次学习天数：没有记录；同类留存用户：3 天"
-    assert unknown.en == (
-        "Days since last learning: none on record; similar users who stayed: 3 days"
-    )
+    assert unknown.en == ("Days since last learning: none on record; users who stayed: 3 days")
     alone = sentence(feature, 14, None, currency="CNY")
     assert alone.zh == "已 14 天没有学习；同类留存用户：没有记录"
-    assert alone.en == "Nothing learned for 14 days; similar users who stayed: none on record"
+    assert alone.en == "Nothing learned for 14 days; users who stayed: none on record"
 
 
 @given(
@@ -116,3 +115,36 @@ def test_every_sentence_of_the_catalogue_takes_both_values() -> None:
             # A coordinate on the year's circle says nothing to a reader.
             wanted = [] if one.name.startswith("season_") else ["value", "comparison"]
             assert fields == wanted, one.name
+
+
+IDLE = spec("已 {value} 没有学习", "Nothing learned for {value}")
+VISITS = spec("来过 {value} 次", "Visits: {value}", "count")
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "before", "zh", "en"),
+    [
+        (VISITS, 0, Before(True, 5), "；四周前：5", "; 4 weeks before: 5"),
+        (IDLE, 14, Before(True, 2), "；四周前：2 天", "; 4 weeks before: 2 days"),
+        (IDLE, 14, Before(True, None), "；四周前：没有记录", "; 4 weeks before: none on record"),
+        (IDLE, None, Before(True, 3), "；四周前：3 天", "; 4 weeks before: 3 days"),
+        (
+            VISITS,
+            3,
+            Before(False, None),
+            "；四周前：还不是用户",
+            "; 4 weeks before: not yet a user",
+        ),
+        # nothing but the time has moved, or nothing is known at either time
+        (IDLE, 40, Before(True, 12), "", ""),
+        (IDLE, None, Before(True, None), "", ""),
+        (replace(VISITS, trend=False), 3, Before(True, 5), "", ""),
+        (VISITS, 3, None, "", ""),
+    ],
+)
+def test_the_trend_is_the_users_own_earlier_value(
+    feature: FeatureSpec, value: float | None, before: Before | None, zh: str, en: str
+) -> None:
+    plain = sentence(feature, value, 4, currency="CNY")
+    said = sentence(feature, value, 4, currency="CNY", before=before)
+    assert said == Words(plain.zh + zh, plain.en + en)

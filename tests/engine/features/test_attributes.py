@@ -131,19 +131,19 @@ def test_names_and_levels_are_text_and_never_templates(database: Path) -> None:
     with lease(database) as connection:
         specs = {spec.name: spec for spec in attribute_specs(learn_attributes(connection))}
     odd = sentence(specs["a/b~{value}"], 3.0, 4.0, currency="EUR")
-    assert odd.en == "A/b~(value): 3; similar users who stayed: 4"
+    assert odd.en == "A/b~(value): 3; users who stayed: 4"
     level = specs["contract = two {years}"]
     assert sentence(level, 1.0, 0.25, currency="EUR").en == (
-        "Contract: “two (years)”; similar users who stayed: 25%"
+        "Contract: “two (years)”; users who stayed: 25%"
     )
     monthly = specs["contract = monthly"]
     # Without a level, what compares is how many of those who stayed are without it too.
     assert sentence(monthly, 0.0, 0.25, currency="EUR").en == (
-        "Contract: not “monthly”; similar users who stayed: 75%"
+        "Contract: not “monthly”; users who stayed: 75%"
     )
     assert sentence(monthly, 1.0, 0.25, currency="EUR").zh.startswith("contract：“按月”")
     assert sentence(specs["fee"], None, 40.0, currency="EUR").en == (
-        "Fee: none on record; similar users who stayed: €40.00"
+        "Fee: none on record; users who stayed: €40.00"
     )
     assert specs["months"].group == "history"
     assert not specs["months"].actionable

@@ -12,7 +12,7 @@ from sqlglot.errors import ErrorLevel
 from engine.features.catalogue import SPECS
 from engine.features.compile import PEERS, USER, compile_features
 from engine.features.dialect import SPELLINGS
-from engine.features.labels import eligible_sql
+from engine.features.labels import eligible_sql, users_before_sql
 from engine.features.sequences import activity_sql
 from engine.features.views import views
 from engine.timeline import ChurnRule, RuleKind
@@ -28,6 +28,7 @@ QUERIES = {
         f"population {kind}": eligible_sql(ChurnRule(kind, horizon_days=30, minimum_history_days=9))
         for kind in RULES
     },
+    "population before": users_before_sql(ChurnRule("inactive", horizon_days=30)),
     **{f"view {name}": text for name, text in views().items()},
 }
 
