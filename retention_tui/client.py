@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from engine.data.quality.report import QualityReport
 from engine.errors import RetentionError
 from engine.monitor.report import MonitorReport
+from engine.similar.report import SimilarReport
 from engine.types import (
     DataSummary,
     Effect,
@@ -39,6 +40,7 @@ from engine.types import (
     TemplateInfo,
     UserDetail,
 )
+from engine.whatif.report import WhatIfReport
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace
@@ -89,6 +91,8 @@ class EngineClient(Protocol):
     async def risk_page(self, query: RankQuery, start: int, count: int) -> RankPage: ...
     async def check_filter(self, text: str) -> None: ...
     async def user(self, user_id: str) -> UserDetail: ...
+    async def what_if(self, user_id: str) -> WhatIfReport: ...
+    async def similar(self, user_id: str) -> SimilarReport: ...
     async def models(self) -> tuple[ModelCard, ...]: ...
     async def monitored(self) -> MonitorReport: ...
     async def quality(self) -> QualityReport: ...
@@ -197,6 +201,12 @@ class LocalEngineClient:
 
     async def user(self, user_id: str) -> UserDetail:
         return await self._read(lambda ws: ws.users.detail(user_id))
+
+    async def what_if(self, user_id: str) -> WhatIfReport:
+        return await self._read(lambda ws: ws.whatif.of(user_id))
+
+    async def similar(self, user_id: str) -> SimilarReport:
+        return await self._read(lambda ws: ws.similar.to(user_id))
 
     async def models(self) -> tuple[ModelCard, ...]:
         return await self._read(lambda ws: ws.models.cards())

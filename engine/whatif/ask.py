@@ -211,9 +211,10 @@ def _joined(edits: Sequence[Edit]) -> Change:
 
 
 def _both(words: Sequence[Words]) -> Words:
+    first, *others = words
     return Words(
         "；".join(one.zh for one in words),
-        "; ".join(one.en for one in words),
+        "; ".join([first.en, *(one.en[:1].lower() + one.en[1:] for one in others)]),
     )
 
 

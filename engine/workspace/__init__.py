@@ -16,7 +16,9 @@ from engine.store.migrate import migrate
 
 if TYPE_CHECKING:
     from engine.profile.detail import Users
+    from engine.similar.find import Similar
     from engine.types import ExportFormat, ExportKind, ExportReport, RankQuery
+    from engine.whatif.ask import WhatIf
     from engine.workspace.data import Data
     from engine.workspace.interventions import Interventions
     from engine.workspace.labels import Labels
@@ -94,6 +96,18 @@ class Workspace:
         from engine.profile.detail import Users
 
         return Users(self.places)
+
+    @cached_property
+    def whatif(self) -> WhatIf:
+        from engine.whatif.ask import WhatIf
+
+        return WhatIf(self.places, self.settings)
+
+    @cached_property
+    def similar(self) -> Similar:
+        from engine.similar.find import Similar
+
+        return Similar(self.places, self.settings)
 
     @cached_property
     def models(self) -> Models:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -21,8 +20,11 @@ from retention_tui.i18n import current_language, t
 from retention_tui.i18n.formats import day, money, number, percent, signed
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.compose import ComposeScreen
+from retention_tui.screens.similar import SimilarScreen
+from retention_tui.screens.whatif import WhatIfScreen
 from retention_tui.widgets.cells import clean, clip, fit
 from retention_tui.widgets.charts import bar
+from retention_tui.widgets.pane import Pane
 from retention_tui.widgets.state_view import Notice
 from retention_tui.words import band_word, name, plan_name
 
@@ -48,19 +50,6 @@ class ListPlace:
     query: RankQuery
     index: int
     total: int
-
-
-class Pane(VerticalScroll, inherit_bindings=False):
-    """A scrolling column; left and right stay with the screen, for the neighbours."""
-
-    BINDINGS: ClassVar[list[Any]] = [
-        Binding("up,k", "scroll_up", show=False),
-        Binding("down,j", "scroll_down", show=False),
-        Binding("pageup", "page_up", show=False),
-        Binding("pagedown", "page_down", show=False),
-        Binding("home,g", "scroll_home", show=False),
-        Binding("end,G", "scroll_end", show=False),
-    ]
 
 
 class UserScreen(DataScreen):
@@ -283,6 +272,12 @@ class UserScreen(DataScreen):
             self.workbench.say(t("The user is still being read"))
             return
         self.workbench.open(ComposeScreen({self.user_id: self._detail.name}))
+
+    def action_whatif(self) -> None:
+        self.workbench.open(WhatIfScreen(self.user_id))
+
+    def action_similar(self) -> None:
+        self.workbench.open(SimilarScreen(self.user_id))
 
     def result(self) -> int | None:
         """The place in the list to return to."""

@@ -22,13 +22,17 @@ from retention_tui.screens.help import key_lines
 from retention_tui.screens.log import LogScreen
 from retention_tui.screens.models import ModelsScreen
 from retention_tui.screens.risk_list import RiskScreen
+from retention_tui.screens.similar import SimilarScreen
 from retention_tui.screens.user import UserScreen
+from retention_tui.screens.whatif import WhatIfScreen
 from retention_tui.widgets.key_bar import fitting, footer_specs
 from retention_tui.widgets.paged_table import PagedTable
 
 OWNERS: dict[str, type] = {
     "risk": RiskScreen,
     "user": UserScreen,
+    "whatif": WhatIfScreen,
+    "similar": SimilarScreen,
     "compose": ComposeScreen,
     "models": ModelsScreen,
     "data": QualityScreen,

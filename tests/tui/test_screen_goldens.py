@@ -15,6 +15,8 @@ GOLDENS = Path(__file__).parent.parent / "golden"
 SCENES: dict[str, tuple[str, ...]] = {
     "risk": ("space", "down"),
     "user": ("enter",),
+    "whatif": ("enter", "w"),
+    "similar": ("enter", "s"),
     "compose": ("space", "space", "space", "i"),
     "confirm": ("space", "space", "space", "i", "ctrl+g"),
     "models": ("4",),

@@ -31,6 +31,7 @@ from engine.monitor.report import (
     Fairness,
     MonitorReport,
 )
+from engine.similar.report import SimilarReport, SimilarUser
 from engine.types import (
     Band,
     Confusion,
@@ -64,6 +65,7 @@ from engine.types import (
     UserDetail,
     Words,
 )
+from engine.whatif.report import Measured, Possibility, WhatIfReport
 from retention_tui.app import RetentionApp
 from retention_tui.client import WorkspaceFacts
 from retention_tui.jobs import JobRunner
@@ -232,6 +234,75 @@ def log_row(place: int) -> InterventionRow:
         reason_groups=("fading_use",),
         offer_percent=0.0,
         outcome="retained" if place % 3 else "churned",
+    )
+
+
+def what_if(row: RiskRow) -> WhatIfReport:
+    told = Measured(
+        ("care_check_in",),
+        3,
+        Interval(0.021, 0.004, 0.038),
+        Words(
+            "3 次活动实测：留存率 +2.1 个百分点，95 % 区间 +0.4 … +3.8",
+            "measured in 3 campaigns: retention +2.1 points, 95 % +0.4 … +3.8",
+        ),
+    )
+    unknown = Measured((), 0, None, Words("尚无实测效果", "not measured yet"))
+    visits = Words(
+        "本周多来两次，如其平时（每次 3 个行为、24分钟）",
+        "Two more visits this week, each as usual (3 actions, 24 minutes)",
+    )
+    renewed = Words("按原价续一期会员", "The membership is renewed for one term at the same price")
+    both = Words(f"{visits.zh}；{renewed.zh}", f"{visits.en}; {renewed.en}")
+    ticket = Words("未解决的工单[red]得到解决", "The open ticket [red] is solved")
+    return WhatIfReport(
+        user_id=row.user_id,
+        name=row.name,
+        segment=row.segment,
+        cutoff=CUTOFF,
+        model_id="blend-1",
+        risk=row.risk,
+        run_risk=row.risk,
+        possibilities=(
+            Possibility(("two_visits",), visits, row.risk - 0.3, -0.3, False, told),
+            Possibility(("term_renewed",), renewed, row.risk - 0.1, -0.1, True, unknown),
+            Possibility(("tickets_solved",), ticket, row.risk + 0.02, 0.02, False, unknown),
+        ),
+        pair=Possibility(
+            ("two_visits", "term_renewed"), both, row.risk - 0.41, -0.41, False, unknown
+        ),
+    )
+
+
+def similar(row: RiskRow) -> SimilarReport:
+    def one(place: int, left: bool) -> SimilarUser:
+        return SimilarUser(
+            user_id=f"u{place:05d}",
+            name=NAMES[place % len(NAMES)],
+            cutoff=CUTOFF - timedelta(days=70),
+            left=left,
+            distance=0.2,
+            closeness=Words("非常相似", "very similar"),
+            alike=(
+                Words("近28天活跃天数：2（该用户 3）", "active days in 28 d: 2 (this user: 3)"),
+            ),
+            unlike=None
+            if left
+            else Words("价格：28元（该用户 30元）", "price: 28 (this user: 30)"),
+            contacts=(log_row(place),) if place % 2 else (),
+        )
+
+    return SimilarReport(
+        user_id=row.user_id,
+        name=row.name,
+        segment=row.segment,
+        cutoff=CUTOFF,
+        compared=8_877,
+        past=(CUTOFF - timedelta(days=70),),
+        nearest=100,
+        nearest_left=35,
+        stayed=tuple(one(place, False) for place in (11, 12, 13)),
+        left=tuple(one(place, True) for place in (21, 22)),
     )
 
 
@@ -433,6 +504,14 @@ class FakeEngineClient:
     async def user(self, user_id: str) -> UserDetail:
         await self._asked("user", user_id)
         return user_detail(next(row for row in self.rows if row.user_id == user_id))
+
+    async def what_if(self, user_id: str) -> WhatIfReport:
+        await self._asked("what_if", user_id)
+        return what_if(self.rows[int(user_id[1:])])
+
+    async def similar(self, user_id: str) -> SimilarReport:
+        await self._asked("similar", user_id)
+        return similar(self.rows[int(user_id[1:])])
 
     async def models(self) -> tuple[ModelCard, ...]:
         await self._asked("models")
