@@ -15,7 +15,17 @@ import typer
 
 import engine
 from engine.errors import RetentionError
-from retention_tui.commands import compare, data, labels, models, monitor, outreach, quality, risk
+from retention_tui.commands import (
+    compare,
+    data,
+    labels,
+    models,
+    monitor,
+    outreach,
+    quality,
+    risk,
+    whatif,
+)
 from retention_tui.commands.session import Session
 from retention_tui.start import first_language
 
@@ -114,6 +124,8 @@ for command in (
     risk.score,
     risk.rank,
     risk.why,
+    whatif.whatif,
+    whatif.similar,
     outreach.plan,
     outreach.approve,
     outreach.send,
