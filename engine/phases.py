@@ -15,7 +15,7 @@ from engine.features.build import build_labelled
 from engine.features.frame import LabelledFrame, concatenate
 from engine.features.labels import given_cutoffs
 from engine.features.snapshots import workspace_snapshots
-from engine.features.times import Censored, between, censored_rows
+from engine.features.times import Censored, between, censored_rows, with_times
 from engine.monitor.groups import Groups, read_groups
 from engine.outreach.log import contacts
 from engine.places import Places
@@ -86,6 +86,9 @@ def collect_rows(
             snapshots=workspace_snapshots(places, settings),
             progress=progress,
         )
+        # The intervals of the risk tell its course by day, and are judged on later rows.
+        for cutoff in (plan.calibrate, *plan.test):
+            frames[cutoff] = with_times(connection, rule, cutoff, frames[cutoff])
         honest = {
             cutoff: honest_labels(rows.frame.user_ids, cutoff, log, rule.lead + rule.horizon)
             for cutoff, rows in frames.items()
@@ -110,6 +113,27 @@ def collect_rows(
         groups=groups,
         censored=censored,
     )
+
+
+def tested_rows(
+    places: Places, settings: Settings, cutoffs: Sequence[datetime]
+) -> tuple[JudgedRows, Groups]:
+    """The rows of the test `cutoffs` again, from the data and the log of today; and the groups."""
+    log = contacts(places.ledger)
+    with lease(places.behaviour) as connection:
+        limit_memory(connection, settings.data.memory_limit_gb)
+        rule = churn_rule(connection)
+        frames = build_labelled(
+            connection, rule, cutoffs, snapshots=workspace_snapshots(places, settings)
+        )
+        window = rule.lead + rule.horizon
+        tested = {
+            cutoff: honest_rows(part, honest_labels(part.frame.user_ids, cutoff, log, window))
+            for cutoff, part in frames.items()
+        }
+        test = judged_rows(connection, rule, tested, settings, log)
+        groups = read_groups(connection, max(cutoffs))
+    return test, groups
 
 
 def no_day() -> UsageError:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import ModelError, StateError, StorageError, UsageError
+from engine.horizons import HORIZONS
 from engine.store.codec import from_json, to_json
 from engine.store.lease import lease
 from engine.store.migrate import migrate
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from engine.models.cross_fit import ServedModel
+    from engine.models.intervals import RiskIntervals
 
 FORMAT = 1
 """Of `model.json`; a higher number is refused with the advice to upgrade."""
@@ -102,6 +104,17 @@ class Registry:
         kept = description["model"]["metadata"].get(TRIALS, [])
         return from_json(tuple[Trial, ...], kept)
 
+    def intervals(self, model_id: str) -> RiskIntervals | None:
+        """What tells the interval and the course by day of risks of `model_id`.
+
+        None: the model was saved by a version that did not measure it. Raises as `load` does.
+        """
+        from engine.models.intervals import RiskIntervals
+
+        description, _ = self._checked_files(model_id)
+        kept = description["model"]["metadata"].get(HORIZONS)
+        return None if kept is None else from_json(RiskIntervals, kept)
+
     def cards(self) -> tuple[ModelCard, ...]:
         """The card of every model with its present state, newest first."""
         events = self._read("SELECT model_id, event FROM model_event ORDER BY sequence")
@@ -109,6 +122,14 @@ class Registry:
         rows = self._read("SELECT card FROM model ORDER BY created_at DESC, model_id DESC")
         cards = [from_json(ModelCard, json.loads(card)) for (card,) in rows]
         return tuple(replace(card, state=states[card.model_id]) for card in cards)
+
+    def fingerprint(self, model_id: str) -> str:
+        """The hash that the ledger noted for the files of `model_id`: what is derived from them
+        belongs to no other. Raises `UsageError` when it is unknown."""
+        known = dict(self._read("SELECT model_id, artefact_sha256 FROM model"))
+        if model_id not in known:
+            raise _unknown(model_id, len(known))
+        return str(known[model_id])
 
     def champion_id(self) -> str | None:
         """The model in service; None before the first promotion."""
@@ -204,12 +225,7 @@ class Registry:
         _checked(model_id)
         known = dict(self._read("SELECT model_id, artefact_sha256 FROM model"))
         if model_id not in known:
-            raise UsageError(
-                "unknown_model",
-                f"There is no model {model_id} in this workspace",
-                why=f"It has {len(known)}",
-                next_step="`retention models` lists them",
-            )
+            raise _unknown(model_id, len(known))
         folder = self._folder / model_id
         try:
             text = (folder / DESCRIPTION).read_bytes()
@@ -358,6 +374,15 @@ def _description(model_id: str, text: bytes) -> dict[str, Any]:
         )
     result: dict[str, Any] = description
     return result
+
+
+def _unknown(model_id: str, models: int) -> UsageError:
+    return UsageError(
+        "unknown_model",
+        f"There is no model {model_id} in this workspace",
+        why=f"It has {models}",
+        next_step="`retention models` lists them",
+    )
 
 
 def _damaged(model_id: str, what: str) -> ModelError:

@@ -11,24 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.summary import churn_rule
-from engine.effects.honest_labels import honest_labels
-from engine.errors import ModelError, UsageError
+from engine.errors import UsageError
 from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
+from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import baseline_chosen, baseline_shipped, gate
-from engine.features.build import FEATURE_VERSION, build_labelled
+from engine.features.build import FEATURE_VERSION
 from engine.features.catalogue import SPECS
-from engine.features.snapshots import workspace_snapshots
+from engine.features.frame import concatenate
+from engine.horizons import HORIZONS
 from engine.models.nets.config import SEQUENCE_MODELS, TIMED_MODELS
 from engine.monitor.fairness import same_for_groups
-from engine.outreach.log import contacts
-from engine.phases import Rows, collect_rows, honest_rows
+from engine.phases import Rows, collect_rows, tested_rows
 from engine.places import Places
 from engine.registry import Registry
-from engine.served import Served, evaluation, judged_rows, metrics_of, served
+from engine.served import Served, evaluation, metrics_of, other_columns, served
 from engine.settings import Settings
-from engine.store.lease import lease
-from engine.store.memory import limit_memory
+from engine.store.codec import to_json
 from engine.timeless import remeasure_timeless, retrain_timeless, without_time
 from engine.timeline import ChurnRule
 from engine.types import Evaluation, GateVerdict, ModelCard, Words
@@ -36,6 +34,7 @@ from engine.types import Evaluation, GateVerdict, ModelCard, Words
 if TYPE_CHECKING:
     from engine.models.blend import RiskModel
     from engine.models.cross_fit import ServedModel
+    from engine.models.intervals import RiskIntervals
     from engine.training.challenger import Challenger
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
@@ -163,6 +162,9 @@ def retrain(
     if text is not None and (chosen.reads_messages or not text.wins):
         partners.append(text.words(MESSAGES))
     verdict = replace(verdict, statements=(*verdict.statements, *partners))
+    intervals = measured_intervals(chosen, rows, seed=settings.training.seed)
+    chosen = replace(chosen, metadata={**chosen.metadata, HORIZONS: to_json(intervals)})
+    coverage = interval_coverage(intervals, said["challenger"].log_odds, rows.test.rows)
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
     named = {"champion": f"champion {champion_id}"}
     card = ModelCard(
@@ -190,10 +192,24 @@ def retrain(
         ),
         by_cutoff=tested.by_cutoff,
         calibration=tested.calibration,
+        coverage=coverage,
     )
     progress("writing", 0.99, {})
     registry.save(chosen, card, now=now, actor=actor)
     return card
+
+
+def measured_intervals(model: RiskModel, rows: Rows, *, seed: int) -> RiskIntervals:
+    """What intervals of the model's risks need, from the rows before the test."""
+    from engine.training.intervals import fit_intervals, rehearsed_drift
+
+    past = concatenate([rows.train, rows.validate, rows.calibrate])
+    return fit_intervals(
+        model.predict(rows.calibrate.frame).log_odds,
+        rows.calibrate,
+        lead_days=rows.rule.lead_days,
+        drift=rehearsed_drift(past, rows.rule.matures_at, seed=seed),
+    )
 
 
 def no_search_without_time() -> UsageError:
@@ -272,27 +288,8 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
         measured, label, risk = remeasure_timeless(places, settings, champion)
         return Remeasured(Evaluation(measured, (), None), label, risk)
     model = Registry(places.models, places.ledger).load(champion.model_id)
-    log = contacts(places.ledger)
-    with lease(places.behaviour) as connection:
-        limit_memory(connection, settings.data.memory_limit_gb)
-        rule = churn_rule(connection)
-        frames = build_labelled(
-            connection,
-            rule,
-            champion.test.cutoffs,
-            snapshots=workspace_snapshots(places, settings),
-        )
-        window = rule.lead + rule.horizon
-        tested = {
-            cutoff: honest_rows(part, honest_labels(part.frame.user_ids, cutoff, log, window))
-            for cutoff, part in frames.items()
-        }
-        test = judged_rows(connection, rule, tested, settings, log)
+    test, _ = tested_rows(places, settings, champion.test.cutoffs)
     said = served(model, test)
     if said is None:
-        raise ModelError(
-            "other_columns",
-            f"The model {champion.model_id} reads columns that these data do not have",
-            next_step="Run `retention train` for a model of the present data",
-        )
+        raise other_columns(champion.model_id)
     return Remeasured(evaluation(model, test, said), test.rows.label, said.risk)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.base_rate import newest_base_rate, prior_shift
 from engine.calibrated import BaseRate, CalibrationCheck
 from engine.effects.honest_labels import Contacts
+from engine.errors import ModelError
 from engine.evaluation.curves import reliability
 from engine.evaluation.profit import Economics
 from engine.evaluation.rolling import by_cutoff, measured
@@ -48,6 +49,7 @@ class Served:
 
     risk: NDArray[np.float64]  # (N,) as served
     raw_risk: NDArray[np.float64] | None  # (N,) before calibration; None: a cross-fitted model
+    log_odds: NDArray[np.float64]  # (N,) of the risk
 
 
 def judged_rows(
@@ -85,18 +87,19 @@ def served(model: ServedModel, test: JudgedRows) -> Served | None:
     Columns come and go with versions and with the data: then two models cannot be compared, and a
     challenger must still be possible.
     """
-    frame = _with_columns(test.rows.frame, model.columns)
+    frame = with_columns(test.rows.frame, model.columns)
     if frame is None:
         return None
     if not isinstance(model, RiskModel):
-        return Served(model.predict(frame).risk, None)
+        said = model.predict(frame)
+        return Served(said.risk, None, said.log_odds)
     raw = model.raw_log_odds(frame)
     log_odds = model.calibration.apply(raw)
     for cutoff, rate in test.base_rates.items():
         moved = prior_shift(model, rate)
         if moved is not None:
             log_odds[frame.cutoffs == np.datetime64(cutoff)] += moved.shift
-    return Served(sigmoid(log_odds), sigmoid(raw))
+    return Served(sigmoid(log_odds), sigmoid(raw), log_odds)
 
 
 def metrics_of(name: str, test: JudgedRows, risk: NDArray[np.float64]) -> Metrics:
@@ -124,9 +127,19 @@ def _check(model: ServedModel, rows: LabelledFrame, said: Served) -> Calibration
     )
 
 
-def _with_columns(frame: FeatureFrame, columns: tuple[str, ...]) -> FeatureFrame | None:
+def with_columns(frame: FeatureFrame, columns: tuple[str, ...]) -> FeatureFrame | None:
+    """`frame` with these columns, in their order; None where some are not there."""
     place = {name: position for position, name in enumerate(frame.columns)}
     if not place.keys() >= set(columns):
         return None
     values = frame.values[:, [place[name] for name in columns]]
     return replace(frame, columns=columns, values=values)
+
+
+def other_columns(model_id: str) -> ModelError:
+    """The model reads what the loaded data do not have."""
+    return ModelError(
+        "other_columns",
+        f"The model {model_id} reads columns that these data do not have",
+        next_step="Run `retention train` for a model of the present data",
+    )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.summary import nothing_loaded, summary
 from engine.evaluation.alarms import stop_at_a_leak
+from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.evaluation.paired import MetricName, metric_interval
@@ -30,6 +31,7 @@ from engine.features.attributes.served import (
 from engine.features.attributes.words import attribute_specs
 from engine.features.compile import fingerprint
 from engine.features.frame import LabelledFrame
+from engine.horizons import HORIZONS, IntervalCoverage
 from engine.outreach.log import contacts
 from engine.places import Places
 from engine.registry import Registry
@@ -39,6 +41,8 @@ from engine.store.lease import lease
 from engine.types import GateVerdict, LabelCounts, Metrics, ModelCard, Words
 
 if TYPE_CHECKING:
+    from engine.models.cross_fit import CrossFitted
+    from engine.models.intervals import RiskIntervals
     from engine.training.cross_fit import CrossFit
 
 Progress = Callable[[str, float, Mapping[str, object]], None]
@@ -124,6 +128,8 @@ def retrain_timeless(
         for name, risk in risks.items()
     }
     kind = fit.model.kind
+    intervals, coverage = _intervals(fit.model, rows, seed=settings.training.seed)
+    kept = replace(fit.model, metadata={**fit.model.metadata, HORIZONS: to_json(intervals)})
     card = ModelCard(
         model_id=f"{now:%Y%m%d-%H%M%S}-{kind.replace('_', '-')}",
         kind=kind,
@@ -138,10 +144,29 @@ def retrain_timeless(
         labels=counts,
         seconds=fit.seconds,
         seed=settings.training.seed,
+        coverage=coverage,
     )
     progress("writing", 0.99, {})
-    registry.save(fit.model, card, now=now, actor=actor)
+    registry.save(kept, card, now=now, actor=actor)
     return card
+
+
+def _intervals(
+    model: CrossFitted, rows: LabelledFrame, *, seed: int
+) -> tuple[RiskIntervals, IntervalCoverage]:
+    """Intervals of out-of-fold risks, and how well those of one half of the users hold the other.
+
+    Nothing drifts: there is no later time.
+    """
+    from engine.training.intervals import fit_intervals, half_of_users
+
+    log_odds = model.predict(rows.frame).log_odds
+    half = half_of_users(rows.frame.user_ids, seed)
+    fitted = [
+        fit_intervals(log_odds[own], rows.take(own), lead_days=0, drift=(0.0, 0.0))
+        for own in (half, np.ones(len(rows), np.bool_))
+    ]
+    return fitted[1], interval_coverage(fitted[0], log_odds[~half], rows.take(~half))
 
 
 def remeasure_timeless(
@@ -149,13 +174,22 @@ def remeasure_timeless(
 ) -> tuple[Metrics, NDArray[np.float32], Floats]:
     """The champion out of fold on the labels of today; these labels and its risks, both (N,)."""
     model = Registry(places.models, places.ledger).load(champion.model_id)
-    attributes = attributes_of(model.metadata)
+    rows, as_of = rows_of(places, model.metadata)
+    risk = model.predict(rows.frame).risk
+    measured = _measure(champion.kind, rows.label, risk, as_of, settings)
+    return measured, rows.label, risk
+
+
+def rows_of(places: Places, metadata: Mapping[str, Any]) -> tuple[LabelledFrame, datetime]:
+    """The labelled users of today in the columns of the model with these `metadata`; the time.
+
+    Raises `ModelError` for a model of data with a time axis.
+    """
+    attributes = attributes_of(metadata)
     if not attributes:
         raise other_data()
     table = _read(places, attributes)
-    risk = model.predict(table.rows.frame).risk
-    measured = _measure(champion.kind, table.rows.label, risk, table.as_of, settings)
-    return measured, table.rows.label, risk
+    return table.rows, table.as_of
 
 
 def _read(places: Places, attributes: tuple[Attribute, ...] | None = None) -> _Table:

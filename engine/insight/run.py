@@ -1,0 +1,84 @@
+"""The insight of a model of a workspace: read where it is kept, else measured and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from engine.data.summary import nothing_loaded, summary
+from engine.features.attributes.served import attributes_of
+from engine.features.attributes.words import attribute_specs
+from engine.features.catalogue import specs_named
+from engine.features.spec import FeatureSpec
+from engine.insight import stored
+from engine.insight.measure import Judged, measure
+from engine.insight.report import Insight
+from engine.models.cross_fit import ServedModel
+from engine.monitor.groups import read_groups
+from engine.phases import tested_rows
+from engine.places import Places
+from engine.registry import Registry
+from engine.served import other_columns, served, with_columns
+from engine.settings import Settings
+from engine.store.lease import lease
+from engine.timeless import rows_of, without_time
+from engine.types import ModelCard
+
+MOST_JUDGED = 40_000
+"""Rows for the segments: of more, an interval grows no narrower than what matters."""
+
+
+def insight(
+    places: Places, settings: Settings, card: ModelCard, *, again: bool, now: datetime
+) -> Insight:
+    """What is known of the model of `card`, on its test cutoffs; `again`: measured anew.
+
+    Costs some ten seconds the first time. Raises `ModelError` where the loaded data no longer have
+    the model's columns, `StorageError` where the result cannot be kept.
+    """
+    registry = Registry(places.models, places.ledger)
+    fingerprint = registry.fingerprint(card.model_id)
+    kept = None if again else stored.read(places, card.model_id, fingerprint)
+    if kept is not None:
+        return kept
+    with lease(places.behaviour) as connection:
+        loaded = summary(connection)
+    if loaded is None:
+        raise nothing_loaded()
+    model = registry.load(card.model_id)
+    judged, specs = _judged(places, settings, model, card)
+    found = measure(
+        model,
+        judged,
+        specs,
+        model_id=card.model_id,
+        bands=settings.risk,
+        currency=loaded.currency,
+        seed=settings.training.seed,
+        made_at=now,
+    )
+    stored.write(places, found, fingerprint)
+    return found
+
+
+def _judged(
+    places: Places, settings: Settings, model: ServedModel, card: ModelCard
+) -> tuple[Judged, tuple[FeatureSpec, ...]]:
+    if without_time(places):
+        rows, as_of = rows_of(places, model.metadata)
+        with lease(places.behaviour) as connection:
+            groups = read_groups(connection, as_of)
+        specs = attribute_specs(attributes_of(model.metadata))
+        return Judged(rows, model.predict(rows.frame).risk, groups, (as_of,)), specs
+    test, groups = tested_rows(places, settings, card.test.cutoffs)
+    said, rows = served(model, test), test.rows
+    frame = with_columns(rows.frame, model.columns)
+    if said is None or frame is None:
+        raise other_columns(card.model_id)
+    rng = np.random.default_rng(settings.training.seed)
+    some = np.sort(rng.permutation(len(rows))[:MOST_JUDGED])
+    rows = replace(rows, frame=frame).take(some)
+    judged = Judged(rows, said.risk[some], groups, card.test.cutoffs)
+    return judged, specs_named(model.columns)
