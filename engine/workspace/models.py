@@ -11,12 +11,14 @@ from engine.errors import StateError, UsageError
 from engine.places import Places
 from engine.registry import Registry
 from engine.settings import Settings
+from engine.store.files import make_folder
 from engine.store.sole import sole_training
 from engine.trials import Trial
-from engine.types import Evaluation, ModelCard
+from engine.types import Evaluation, Language, ModelCard
 
 if TYPE_CHECKING:
     from engine.compare import Comparison
+    from engine.insight.report import Insight
 
 
 def _quiet(stage: str, done: float, detail: Mapping[str, object]) -> None:
@@ -119,6 +121,41 @@ class Models:
             should_stop=should_stop,
         )
 
+    def insight(self, model_id: str | None = None, *, again: bool = False) -> Insight:
+        """What the model (None: the champion) rests on, and where it is weak.
+
+        Measured on its test cutoffs the first time, some ten seconds, and kept beside the model;
+        `again` measures anew. Raises `StateError` without a champion.
+        """
+        from engine.insight.run import insight
+
+        card = self._serving() if model_id is None else self.card(model_id)
+        return insight(self._places, self._settings, card, again=again, now=self._clock())
+
+    def write_insight(self, found: Insight, language: Language, path: Path | None = None) -> Path:
+        """Write `found` as one HTML file that needs nothing from outside; where it is.
+
+        `path` None: a dated file in the workspace's `reports/`. Raises `StorageError` when it
+        cannot be written; an old file is then untouched.
+        """
+        from engine.insight.page import write_page
+
+        if path is None:
+            make_folder(self._places.reports)
+            path = self._places.reports / f"insight-{self._clock():%Y%m%d-%H%M%S}.html"
+        write_page(path, found, language=language)
+        return path
+
+    def _serving(self) -> ModelCard:
+        champion = self.champion()
+        if champion is None:
+            raise StateError(
+                "no_champion",
+                "No model is in service in this workspace",
+                next_step="Run `retention train` and promote the challenger",
+            )
+        return champion
+
     def promote(self, model_id: str, actor: str) -> ModelCard:
         """Put `model_id` into service; twice is once."""
         self._registry.promote(model_id, now=self._clock(), actor=actor)
@@ -141,13 +178,7 @@ class Models:
         """
         from engine.retrain import remeasure
 
-        champion = self.champion()
-        if champion is None:
-            raise StateError(
-                "no_champion",
-                "No model is in service in this workspace",
-                next_step="Run `retention train` and promote the challenger",
-            )
+        champion = self._serving()
         again = remeasure(self._places, self._settings, champion)
         if report is not None:
             from engine.evaluation.curves import curves
