@@ -46,10 +46,20 @@ class Options:
 
 
 def options(
-    name: str, description: str, cases: Sequence[str], arguments: Sequence[str] | None = None
+    name: str,
+    description: str,
+    cases: Sequence[str],
+    arguments: Sequence[str] | None = None,
+    *,
+    parents: Sequence[argparse.ArgumentParser] = (),
 ) -> Options:
-    """The options every benchmark has; `cases` are the ones that `--case` may choose."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    """The options every benchmark has; `cases` are the ones that `--case` may choose.
+
+    `parents` have read the benchmark's own options before; here they only help `--help`.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}", description=description, parents=parents
+    )
     parser.add_argument("--quick", action="store_true", help="smaller, within a minute on 2 cores")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--out", type=Path, help=f"write {name}.json and {name}.md to this folder")

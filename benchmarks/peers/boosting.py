@@ -82,6 +82,25 @@ def lightgbm_risk(
     return np.asarray(np.mean(risks, axis=0))
 
 
+def lightgbm_contributions(
+    train: NDArray[Any],
+    label: NDArray[Any],
+    test: NDArray[Any],
+    settings: Settings,
+    *,
+    seeds: Sequence[int],
+) -> Floats:
+    """(M, D) what each column adds to the log-odds of the rows `test`: LightGBM's `pred_contrib`,
+    the mean over `seeds`."""
+    rows = np.asarray(test, dtype=np.float64)
+    shares = []
+    for seed in seeds:
+        model = _model(settings, seed)
+        model.fit(np.asarray(train, dtype=np.float64), label)
+        shares.append(model.booster_.predict(rows, pred_contrib=True)[:, :-1])
+    return np.asarray(np.mean(shares, axis=0))
+
+
 def _judged(
     values: NDArray[Any], label: NDArray[Any], splits: Sequence[Split], settings: Settings
 ) -> tuple[float, Settings]:

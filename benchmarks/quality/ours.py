@@ -17,7 +17,7 @@ from engine.features.frame import LabelledFrame, concatenate
 from engine.retrain import payment_window_days
 from engine.store.lease import lease
 from engine.timeline import ChurnRule
-from engine.training.challenger import TrainingConfig, train_challenger
+from engine.training.challenger import Challenger, TrainingConfig, train_challenger
 from engine.training.rows import TrainingData
 
 Floats = NDArray[np.float64]
@@ -67,15 +67,7 @@ def train_and_score(
     The champion is the one that the calibration rows choose. That a plain model replaces it where
     the test rows prove it better is left out: its figures on these rows would flatter it.
     """
-    # Without a limit on wall time: figures must not depend on what else the machine does.
-    config = TrainingConfig(
-        seed=seed,
-        max_epochs=max_epochs,
-        threads=threads,
-        budget_s=float("inf"),
-        window_days=payment_window_days(rule),
-    )
-    challenger = train_challenger(data, config)
+    challenger = trained(data, rule, seed=seed, max_epochs=max_epochs, threads=threads)
     test = data.test.frame
     singles = {
         name: np.asarray(model.predict(test).risk, dtype=np.float64)
@@ -85,6 +77,21 @@ def train_and_score(
         singles["blend"] = np.asarray(challenger.blend.predict(test).risk, dtype=np.float64)
     kind = challenger.model.kind
     return Scores(singles.pop(kind), kind, singles)
+
+
+def trained(
+    data: TrainingData, rule: ChurnRule, *, seed: int, max_epochs: int, threads: int
+) -> Challenger:
+    """Train as `retention train` does with its default settings."""
+    # Without a limit on wall time: figures must not depend on what else the machine does.
+    config = TrainingConfig(
+        seed=seed,
+        max_epochs=max_epochs,
+        threads=threads,
+        budget_s=float("inf"),
+        window_days=payment_window_days(rule),
+    )
+    return train_challenger(data, config)
 
 
 def split(
