@@ -79,6 +79,16 @@ def event_times(
     )
 
 
+def with_times(
+    connection: duckdb.DuckDBPyConnection, rule: ChurnRule, cutoff: datetime, rows: LabelledFrame
+) -> LabelledFrame:
+    """The rows of `cutoff` with their times; as they are where they have them, or none exist."""
+    if rows.times is not None:
+        return rows
+    users, label = rows.frame.user_ids, rows.label
+    return replace(rows, times=event_times(connection, rule, cutoff, users, label))
+
+
 def between(plan: CutoffPlan, every_days: int) -> tuple[datetime, ...]:
     """The cutoffs after the last training cutoff and before calibration, other than the plan's."""
     every = timedelta(days=every_days)

@@ -6,10 +6,12 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from engine.data.attributes import attributes_of_user
-from engine.errors import UsageError
+from engine.errors import ModelError, UsageError
+from engine.horizons import RiskByDay
 from engine.outreach.log import contacts_of
 from engine.places import Places
 from engine.ranking.pages import ROW_COLUMNS, risk_row
+from engine.registry import Registry
 from engine.scoring import run_of
 from engine.store.codec import from_text
 from engine.store.lease import lease
@@ -45,12 +47,14 @@ class Users:
                 _sql("timeline.sql"), {"user_id": user_id, "entries": TIMELINE_ENTRIES}
             ).fetchall()
             attributes = attributes_of_user(connection, user_id)
-        row, explanation = None, None
+        row, explanation, by_day = None, None, None
         contacts = contacts_of(self._places.ledger, user_id)
         with lease(self._places.ledger, attach={"behaviour": self._places.behaviour}) as connection:
             run = run_of(connection)
             if run is not None:
                 row, explanation = _risk(connection, run, user_id)
+        if run is not None and explanation is not None:
+            by_day = self._by_day(run.model_id, explanation.log_odds)
         return UserDetail(
             user_id=person[0],
             name=person[1] or "",
@@ -68,7 +72,16 @@ class Users:
             timeline=tuple(_entry(record) for record in timeline),
             contacts=contacts,
             attributes=attributes,
+            by_day=by_day,
         )
+
+    def _by_day(self, model_id: str, log_odds: float) -> RiskByDay | None:
+        try:
+            intervals = Registry(self._places.models, self._places.ledger).intervals(model_id)
+        except (ModelError, UsageError):
+            # The run's risks and reasons are kept and shown, whatever became of its model.
+            return None
+        return None if intervals is None else intervals.of(log_odds)
 
 
 def _risk(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.horizons import RiskByDay
 from engine.types.outreach import InterventionRow
 from engine.types.risk import Explanation, RiskRow
 from engine.types.words import Words
@@ -35,4 +36,5 @@ class UserDetail:
     explanation: Explanation | None
     timeline: tuple[TimelineEntry, ...]
     contacts: tuple[InterventionRow, ...]
+    by_day: RiskByDay | None = None  # None: no risk, or its model was saved without it
     attributes: tuple[tuple[Words, Words], ...] = ()  # what a table without a time axis says
