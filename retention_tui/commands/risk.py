@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from engine.types import RankPage, RankQuery, ScoringRun
+from engine.explain.principal import principal
+from engine.types import Explanation, RankPage, RankQuery, ScoringRun
 from retention_tui.commands.models import AsOf
-from retention_tui.commands.session import Session
+from retention_tui.commands.session import Session, printable
+from retention_tui.words import plan_name
 
 
 def score(context: typer.Context, as_of: AsOf = None) -> None:
@@ -105,6 +107,7 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
                 "user_id": detail.user_id,
                 "row": detail.row,
                 "explanation": detail.explanation,
+                "principal": detail.explanation and principal(detail.explanation),
                 "contacts": detail.contacts,
             }
         )
@@ -118,14 +121,40 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
         f"{detail.name} ({detail.user_id})  "
         f"{session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
     )
-    session.table(
-        ("share of risk", "reason"),
-        (
-            (f"{reason.share:+.0%}", reason.words.pick(session.language))
-            for reason in detail.explanation.reasons
-        ),
+    _show_reasons(session, detail.explanation)
+
+
+def _show_reasons(session: Session, explanation: Explanation) -> None:
+    """What raises the risk, what speaks for staying, and what is left: it adds up."""
+    told = principal(explanation)
+    print(
+        session.t(
+            "usual for {segment}: {usual}, this user: {risk}",
+            segment=printable(plan_name(explanation.segment)) or session.t("everyone"),
+            usual=f"{1 / (1 + math.exp(-explanation.baseline_log_odds)):.2f}",
+            risk=f"{explanation.risk:.2f}",
+        )
     )
-    if abs(detail.explanation.remainder) > 0.01 * abs(
-        detail.explanation.log_odds - detail.explanation.baseline_log_odds
+    for title, reasons in (
+        (session.t("Raises the risk"), told.raising),
+        (session.t("Speaks for staying"), told.staying),
     ):
-        print(f"{session.t('not explained')}: {detail.explanation.remainder:+.3f}", file=sys.stderr)
+        if reasons:
+            print(f"\n{title}")
+        for reason in reasons:
+            _line(reason.contribution, reason.share, reason.words.pick(session.language))
+    if not told.raising:
+        print(session.t("Nothing raises the risk above that of similar users who stayed."))
+    count = told.further.count
+    if count or told.remainder_shown:
+        print()
+    if count:
+        words = session.tn("{n} further reason", "{n} further reasons, together", count)
+        _line(told.further.contribution, told.further.share, words)
+    if told.remainder_shown:
+        words = session.t("not accounted for by any reason")
+        _line(told.remainder, told.remainder_share, words)
+
+
+def _line(contribution: float, share: float, words: str) -> None:
+    print(f"{contribution:+6.2f} {abs(share):>5.0%}  {printable(words)}")

@@ -55,6 +55,11 @@ class Session:
         i18n.use_language(self.language)
         return i18n.t(message, **values)
 
+    def tn(self, singular: str, plural: str, n: int) -> str:
+        """`singular` or `plural` by `n` in the session's language."""
+        i18n.use_language(self.language)
+        return i18n.tn(singular, plural, n)
+
     def say(self, message: str, **values: object) -> None:
         """A word to the person at the terminal: standard error, never mixed into data."""
         print(self.t(message, **values), file=sys.stderr)

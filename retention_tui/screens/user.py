@@ -17,15 +17,15 @@ from engine.errors import RetentionError
 from engine.types import Band, Explanation, RankQuery, UserDetail
 from retention_tui.actions import bindings
 from retention_tui.i18n import current_language, t
-from retention_tui.i18n.formats import day, money, number, percent, signed
+from retention_tui.i18n.formats import day, money, number
 from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.compose import ComposeScreen
 from retention_tui.screens.similar import SimilarScreen
 from retention_tui.screens.whatif import WhatIfScreen
-from retention_tui.widgets.cells import clean, clip, fit
-from retention_tui.widgets.charts import bar
+from retention_tui.widgets.cells import clean, clip
 from retention_tui.widgets.pane import Pane
 from retention_tui.widgets.state_view import Notice
+from retention_tui.widgets.why import why_lines
 from retention_tui.words import band_word, name, plan_name
 
 BAND_STYLE = {
@@ -35,12 +35,6 @@ BAND_STYLE = {
     Band.LOW: "$foreground-muted",
 }
 NAME_CELLS = 28
-WORDS_CELLS = 64
-"""Reasons are not spread wider than the eye follows a line."""
-SHARE_CELLS = 12
-"""Width of the bar of a reason's share, at least."""
-NUMBERS_CELLS = 16
-"""Width of a reason's contribution and share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,47 +150,20 @@ class UserScreen(DataScreen):
     def _why(self, explanation: Explanation | None) -> Content:
         if explanation is None:
             return Content.styled(t("No reasons are stored for this user."), "$foreground-muted")
-        width = max(20, self.app.size.width - 2)
-        words_cells = min(WORDS_CELLS, width - NUMBERS_CELLS - SHARE_CELLS)
-        bar_cells = min(2 * SHARE_CELLS, width - words_cells - NUMBERS_CELLS)
         usual = 1 / (1 + math.exp(-explanation.baseline_log_odds))
-        lines = [
-            Content.from_markup(
-                "[bold]$title[/]  [$foreground-muted]$usual[/]",
-                title=t("Why flagged"),
-                usual=t(
-                    "usual for {segment}: {usual}, this user: {risk}",
-                    segment=clean(plan_name(explanation.segment)) or t("everyone"),
-                    usual=number(usual, 2),
-                    risk=number(explanation.risk, 2),
-                ),
-            )
-        ]
-        total = sum(abs(reason.contribution) for reason in explanation.reasons)
-        total += abs(explanation.remainder)
-        rows = [
-            (reason.words.pick(current_language()), reason.contribution, reason.share)
-            for reason in explanation.reasons[: self._reason_rows()]
-        ]
-        left_out = explanation.reasons[self._reason_rows() :]
-        rest = explanation.remainder + sum(reason.contribution for reason in left_out)
-        rows.append((t("everything else"), rest, rest / total if total else 0.0))
-        for words, contribution, share in rows:
-            style = "$text-error" if contribution > 0 else "$text-success"
-            numbers = f" {signed(contribution):>7} {percent(abs(share)):>5}  "
-            lines.append(
-                Content.from_markup(
-                    f"$words[$foreground-muted]$numbers[/][{style}]$bar[/]",
-                    words=fit(words, words_cells),
-                    numbers=fit(numbers, NUMBERS_CELLS),
-                    bar=bar(abs(share), bar_cells),
-                )
-            )
-        return Content("\n").join(lines)
-
-    def _reason_rows(self) -> int:
-        """How many reasons fit: the past below keeps at least eight lines."""
-        return max(3, min(10, self.app.size.height - 16))
+        heading = Content.from_markup(
+            "[bold]$title[/]  [$foreground-muted]$usual[/]",
+            title=t("Why flagged"),
+            usual=t(
+                "usual for {segment}: {usual}, this user: {risk}",
+                segment=clean(plan_name(explanation.segment)) or t("everyone"),
+                usual=number(usual, 2),
+                risk=number(explanation.risk, 2),
+            ),
+        )
+        size = self.app.size
+        lines = why_lines(explanation, max(20, size.width - 2), size.height)
+        return Content("\n").join([heading, *lines])
 
     def _timeline(self, user: UserDetail) -> Content:
         if not user.timeline:
