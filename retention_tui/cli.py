@@ -18,12 +18,14 @@ from engine.errors import RetentionError
 from retention_tui.commands import (
     compare,
     data,
+    insight,
     labels,
     models,
     monitor,
     outreach,
     quality,
     risk,
+    serve,
     whatif,
 )
 from retention_tui.commands.session import Session
@@ -120,6 +122,7 @@ for command in (
     models.promote,
     models.rollback,
     models.evaluate,
+    insight.insight,
     monitor.monitor,
     risk.score,
     risk.rank,
@@ -132,6 +135,7 @@ for command in (
     outreach.outcomes,
     outreach.effect,
     outreach.export,
+    serve.serve,
 ):
     app.command()(command)
 app.add_typer(outreach.templates, name="templates")

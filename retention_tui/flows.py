@@ -59,6 +59,9 @@ async def export(
         return
     rows = tn("{n} row exported", "{n} rows exported", report.rows)
     app.say(f"{rows}\n{report.path}")
+    if app.is_web:
+        # Who sits at a browser has no folder here: the file goes to where they are.
+        app.deliver_binary(report.path, open_method="download")
 
 
 async def retrain(app: RetentionApp) -> None:
