@@ -22,6 +22,7 @@ from engine.features.attributes.table import cells, learn, table_values
 from engine.features.frame import FeatureFrame, LabelledFrame, no_sequences
 from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration
+from engine.models.logistic import LogisticModel
 from engine.models.panel import draw_panel
 from engine.training.cross_fit import FOLDS, SELECTION_ROWS
 from engine.training.families import Family, families_of
@@ -183,11 +184,13 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             mix, calibration = selected.best(mixes)
             settings = selected.settings
         kept = [family for family in families if family.kind in mix]
-        _, panel = draw_panel(rows, np.random.default_rng(seed))
+        components = tuple(family.fit(rows, settings[family.kind]) for family in kept)
+        linear = next((part for part in components if isinstance(part, LogisticModel)), None)
+        _, panel = draw_panel(rows, np.random.default_rng(seed), linear)
         described = [family.described(settings[family.kind]).items() for family in kept]
         return RiskModel(
             kind=BLEND if len(kept) > 1 else kept[0].kind,
-            components=tuple(family.fit(rows, settings[family.kind]) for family in kept),
+            components=components,
             calibration=calibration,
             panel=panel,
             metadata={name: value for items in described for name, value in items},

@@ -164,7 +164,7 @@ class Attributor:
 
 
 def panel_rows(model: RiskModel, segment: str, size: int) -> NDArray[np.int64]:
-    """(B,) the panel users that `segment` is compared with, at most `size`, evenly spread."""
+    """(B,) the panel users that `segment` is compared with: the first, at most `size`."""
     rows = model.panel.rows_of(segment)
     if not len(rows):
         raise ModelError(
@@ -173,9 +173,7 @@ def panel_rows(model: RiskModel, segment: str, size: int) -> NDArray[np.int64]:
             why="Reasons are differences from users who stayed",
             next_step="Train the model anew",
         )
-    if rows.size > size:
-        rows = rows[np.linspace(0, rows.size - 1, size).round().astype(int)]
-    return rows
+    return rows[:size]
 
 
 def _leading(

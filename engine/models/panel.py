@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.features.frame import LabelledFrame
 from engine.models.base import Arrays, Config, finite
+
+if TYPE_CHECKING:
+    from engine.models.logistic import LogisticModel
 
 NEWEST_ROWS = 20_000
 """The panel and its medians come from so many of the newest retained rows."""
@@ -28,6 +31,7 @@ EVERYONE = ""
 class Panel:
     """B retained training users and the medians of all retained users, by segment.
 
+    The first users of a segment stand for it best; what compares with fewer takes these.
     `pooled` holds the net's vectors of these users (H = 0 in a model without a net).
     """
 
@@ -40,9 +44,17 @@ class Panel:
     recent_kinds: NDArray[np.float32]  # (S, K) mean number of events a user in the last 28 days
 
     def rows_of(self, segment: str) -> NDArray[np.int64]:
-        """Panel users of `segment`; everyone when the segment has none."""
-        own = np.flatnonzero(np.array([name == segment for name in self.segments], bool))
-        return own if len(own) else np.arange(len(self.segments))
+        """Panel users of `segment`; when it has none, those of all, the first of each before the
+        second of each."""
+        names = np.array(self.segments)
+        own = np.flatnonzero(names == segment)
+        if len(own) or not len(names):
+            return own
+        place = np.zeros(len(names), np.int64)
+        for name in np.unique(names):
+            members = np.flatnonzero(names == name)
+            place[members] = np.arange(len(members))
+        return np.argsort(place, kind="stable")
 
     def position_of(self, segment: str) -> int:
         """Row of `medians` and `recent_kinds` for `segment`; that of everyone when unknown."""
@@ -77,10 +89,14 @@ class Panel:
         )
 
 
-def draw_panel(rows: LabelledFrame, rng: np.random.Generator) -> tuple[LabelledFrame, Panel]:
+def draw_panel(
+    rows: LabelledFrame, rng: np.random.Generator, linear: LogisticModel | None = None
+) -> tuple[LabelledFrame, Panel]:
     """The panel's rows and the panel without pooled vectors: retained users, by segment.
 
-    Rows without any retained user (label 0) give the panel of all rows.
+    `linear` says how much each column weighs: the users are then those whose mean is nearest to
+    that of all retained users of the segment. None: they are drawn at random. Rows without any
+    retained user (label 0) give the panel of all rows.
     """
     retained = np.flatnonzero(rows.label < 0.5)
     if not len(retained):
@@ -92,12 +108,16 @@ def draw_panel(rows: LabelledFrame, rng: np.random.Generator) -> tuple[LabelledF
     largest = names[np.argsort(-counts, kind="stable")][:MOST_SEGMENTS]
     drawn = []
     members = [np.arange(len(peers))]
+    values = finite(peers.frame.values)
     for name in largest:
         own = np.flatnonzero(segments == name)
         members.append(own)
-        drawn.append(rng.permutation(own)[:PER_SEGMENT])
+        if linear is None:
+            drawn.append(rng.permutation(own)[:PER_SEGMENT])
+        else:
+            weighed = linear.contributions(values[own], values[own])
+            drawn.append(own[_representative(weighed, PER_SEGMENT)])
     chosen = np.concatenate(drawn) if drawn else np.arange(0)
-    values = finite(peers.frame.values)
     recent = _recent_kinds(peers)
     panel = Panel(
         values[chosen],
@@ -109,6 +129,27 @@ def draw_panel(rows: LabelledFrame, rng: np.random.Generator) -> tuple[LabelledF
         np.stack([recent[own].mean(axis=0) for own in members]).astype(np.float32),
     )
     return peers.take(chosen), panel
+
+
+def _representative(weighed: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+    """At most `size` rows of `weighed` (n, D) whose mean is near that of all, as every first few
+    of them are.
+
+    Each next row is the one that brings the mean of those taken nearest. A handful at random would
+    be another comparison every time: reasons then depend on the draw.
+    Source: Chen, Welling, Smola, "Super-Samples from Kernel Herding" (UAI 2010), linear kernel.
+    """
+    apart = weighed - weighed.mean(axis=0)
+    length = np.einsum("nd,nd->n", apart, apart)
+    total = np.zeros(weighed.shape[1])
+    taken: list[int] = []
+    for _ in range(min(size, len(weighed))):
+        distance = length + 2 * apart @ total  # up to a constant, of the new total from 0
+        distance[taken] = np.inf
+        best = int(distance.argmin())
+        taken.append(best)
+        total += apart[best]
+    return np.array(taken, np.int64)
 
 
 def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from engine.models.text import TextModel
 from engine.models.trees import TreeConfig, TreeModel
 from engine.training.calibrate import choose_calibration, fit_calibration
 from engine.training.choice import choose, mix_share, net_share
+from engine.training.first_fits import FirstFits
 from engine.training.fit import FitConfig, use_threads
 from engine.training.progress import Progress, ShouldStop, never, unheard
 from engine.training.rows import TrainingData, check_rows
@@ -116,6 +117,7 @@ class Challenger:
     seconds: float
     text: PartnerTrial | None = None  # None: no score of messages was tried
     vector: PartnerTrial | None = None  # None: no pretrained encoder was there
+    first_fits: FirstFits | None = None  # None: not kept
 
 
 def train_challenger(
@@ -179,6 +181,7 @@ class TrainingRun:
         self.recent = self.fits.recent
         self.scored: dict[int, NDArray[np.float64]] = {}  # id of a component -> its log-odds
         self.panel_pooled: dict[int, NDArray[np.float32]] = {}
+        self.pairs: list[tuple[SingleModel, SingleModel]] = []  # as it ships, by its first fit
 
     def challenger(self) -> Challenger:
         """All steps in order."""
@@ -187,7 +190,8 @@ class TrainingRun:
         fitted: dict[str, SingleFit] = {}
         for name in names:
             self.progress(name, shares[name][0], {})
-            fitted[name] = self.fits.fit(name, *shares[name], out_of_time=self._out_of_time)
+            fitted[name] = fit = self.fits.fit(name, *shares[name], out_of_time=self._out_of_time)
+            self.pairs += zip(fit.components, fit.first, strict=True)
         self.progress("calibrate", shares[names[-1]][1], {})
         vector = self._vector(fitted)
         net = next((name for name in fitted if name in NETS), None)
@@ -214,6 +218,7 @@ class TrainingRun:
             self.clock() - self.started,
             tried,
             vector,
+            FirstFits(self.pairs, self.data.train, self.config.seed),
         )
 
     def _vector(self, fitted: dict[str, SingleFit]) -> PartnerTrial | None:
@@ -245,7 +250,7 @@ class TrainingRun:
         """
         if self.config.model not in ("auto", BLEND):
             return None, None
-        (logistic,) = fitted[LogisticModel.kind].components
+        logistic = _linear(fitted)
         first = fit_text(self.data.train, logistic.log_odds(self.data.train.frame))
         if first is None:
             return None, None
@@ -258,13 +263,17 @@ class TrainingRun:
         )
         if not tried.wins:
             return None, tried
-        if not self.config.refit:
-            return first, tried
-        return fit_text(self.recent, logistic.log_odds(self.recent.frame)), tried
+        kept: TextModel | None = first
+        if self.config.refit:
+            kept = fit_text(self.recent, logistic.log_odds(self.recent.frame))
+        if kept is not None:
+            self.pairs.append((kept, first))
+        return kept, tried
 
     def candidates(self, fitted: Mapping[str, SingleFit], net: str | None) -> dict[str, RiskModel]:
         """The models fitted, calibrated with two parameters; with a net their blend too."""
-        self.panel_rows, panel = draw_panel(self.recent, np.random.default_rng(self.config.seed))
+        rng = np.random.default_rng(self.config.seed)
+        self.panel_rows, panel = draw_panel(self.recent, rng, _linear(fitted))
         models = {
             name: self._calibrated(name, fit.components, panel) for name, fit in fitted.items()
         }
@@ -371,6 +380,11 @@ class TrainingRun:
 def _grown(fitted: Mapping[str, SingleFit]) -> SingleFit:
     """The trees that read the vector where these are in the contest, else the plain ones."""
     return fitted[SequenceTrees.kind if SequenceTrees.kind in fitted else TreeModel.kind]
+
+
+def _linear(fitted: Mapping[str, SingleFit]) -> LogisticModel:
+    """The logistic regression that every run fits."""
+    return cast(LogisticModel, fitted[LogisticModel.kind].components[0])
 
 
 def _shares(names: list[str]) -> dict[str, tuple[float, float]]:

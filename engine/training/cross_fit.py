@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from engine.models.blend import BLEND, RiskModel
 from engine.models.calibration import Calibration, sigmoid
 from engine.models.cross_fit import CrossFitted, fold_of
 from engine.models.forest import ForestModel
+from engine.models.logistic import LogisticModel
 from engine.models.panel import Panel, draw_panel
 from engine.models.trees import TreeConfig
 from engine.training.families import (
@@ -202,7 +203,7 @@ class _Run:
             kind=BLEND if len(mix) > 1 else next(iter(mix)),
             components=tuple(fitted[kind] for kind in mix),
             calibration=calibration,
-            panel=self._panel(teach),
+            panel=self._panel(teach, fitted[LogisticModel.kind]),
             metadata={
                 "fold": number,
                 "rows": len(teach),
@@ -222,9 +223,10 @@ class _Run:
         }
         return select(scores, self.rows.label[rows], self.rows.weight[rows])
 
-    def _panel(self, teach: LabelledFrame) -> Panel:
+    def _panel(self, teach: LabelledFrame, linear: SingleModel) -> Panel:
         """Retained users to compare with; of a level, what compares is how many of them have it."""
-        _, panel = draw_panel(teach, np.random.default_rng(self.config.seed))
+        rng = np.random.default_rng(self.config.seed)
+        _, panel = draw_panel(teach, rng, cast(LogisticModel, linear))
         columns = [
             place
             for place, name in enumerate(teach.frame.columns)

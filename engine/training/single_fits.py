@@ -56,6 +56,7 @@ class SingleFit:
     components: tuple[SingleModel, ...]  # several: nets of several seeds
     valid_log_odds: NDArray[np.float64]  # (V,) of the validation rows, before they taught
     learning: tuple[Mapping[str, float], ...] = ()  # of a net: epoch, train_loss, valid_loss
+    first: tuple[SingleModel, ...] = ()  # the components before the refit; the same without one
 
     def log_odds(self, scores: Callable[[SingleModel], NDArray[np.float64]]) -> NDArray[np.float64]:
         """The mean of what `scores` says of each component."""
@@ -113,7 +114,7 @@ class SingleFits:
         best = min(tried, key=loss)
         first, scores = tried[best]
         kept = LogisticModel.fit(self.recent, strength=best) if self.settings.refit else first
-        return SingleFit((kept,), scores[: len(self.data.validate)])
+        return SingleFit((kept,), scores[: len(self.data.validate)], first=(first,))
 
     def _trees(self) -> SingleFit:
         seed, threads = self.settings.seed, self.settings.threads
@@ -133,10 +134,10 @@ class SingleFits:
         first = fit(self.data.train, self.data.validate, trees)
         scores = first.log_odds(self.data.validate.frame)
         if not self.settings.refit:
-            return SingleFit((first,), scores)
+            return SingleFit((first,), scores, first=(first,))
         stop_if_asked(self.should_stop)
         kept = replace(trees, max_trees=max(1, first.ensemble.trees))
-        return SingleFit((fit(self.recent, None, kept),), scores)
+        return SingleFit((fit(self.recent, None, kept),), scores, first=(first,))
 
     def _purchases(self, name: str) -> SingleFit:
         if self.settings.window_days is None:
@@ -150,9 +151,9 @@ class SingleFits:
         first = PURCHASE_MODELS[name].fit(self.data.train, window_days=window_days)
         scores = first.log_odds(self.data.validate.frame)
         if not self.settings.refit:
-            return SingleFit((first,), scores)
+            return SingleFit((first,), scores, first=(first,))
         kept = PURCHASE_MODELS[name].fit(self.recent, window_days=window_days)
-        return SingleFit((kept,), scores)
+        return SingleFit((kept,), scores, first=(first,))
 
     def _sequence_trees(self) -> SingleFit:
         vector = self.settings.vector
@@ -177,9 +178,10 @@ class SingleFits:
         first = ForestModel.fit(self.data.train, ForestConfig(), **settings)
         scores = first.log_odds(self.data.validate.frame)
         if not self.settings.refit:
-            return SingleFit((first,), scores)
+            return SingleFit((first,), scores, first=(first,))
         stop_if_asked(self.should_stop)
-        return SingleFit((ForestModel.fit(self.recent, ForestConfig(), **settings),), scores)
+        kept = ForestModel.fit(self.recent, ForestConfig(), **settings)
+        return SingleFit((kept,), scores, first=(first,))
 
     def _net(
         self, net: NetConfig, start: float, stop: float, out_of_time: Callable[[], bool]
@@ -187,20 +189,23 @@ class SingleFits:
         seeds = range(self.settings.seed, self.settings.seed + self.settings.fit.seeds)
         width = (stop - start) / len(seeds)
         kept: list[NetFit] = []
+        begun: list[SingleModel] = []
         scores: list[NDArray[np.float64]] = []
         learning: tuple[Mapping[str, float], ...] = ()
         for place, seed in enumerate(seeds):
             begin = start + place * width
-            first, last = self._net_of(net, seed, begin, begin + width, out_of_time)
-            scores.append(first)
+            said, first, last = self._net_of(net, seed, begin, begin + width, out_of_time)
+            scores.append(said)
+            begun.append(first)
             kept.append(last)
             learning = learning or last.learning
-        return SingleFit(tuple(fit.model for fit in kept), np.mean(scores, axis=0), learning)
+        nets = tuple(fit.model for fit in kept)
+        return SingleFit(nets, np.mean(scores, axis=0), learning, tuple(begun))
 
     def _net_of(
         self, net: NetConfig, seed: int, start: float, stop: float, out_of_time: Callable[[], bool]
-    ) -> tuple[NDArray[np.float64], NetFit]:
-        """What the first fit says of the validation rows; the net to keep, with how it learned."""
+    ) -> tuple[NDArray[np.float64], SingleModel, NetFit]:
+        """What the first fit says of the validation rows, its net, and the fit to keep."""
         censored = self.data.censored if net.bins else None
         train, recent = self.data.train, self.recent
         if censored is not None:
@@ -219,7 +224,7 @@ class SingleFits:
         )
         scores = first.model.log_odds(self.data.validate.frame)
         if not twice:
-            return scores, first
+            return scores, first.model, first
         again = fit_net(
             recent,
             None,
@@ -230,7 +235,7 @@ class SingleFits:
             progress=part(self.progress, middle, stop),
             should_stop=self.should_stop,
         )
-        return scores, replace(again, learning=first.learning)
+        return scores, first.model, replace(again, learning=first.learning)
 
 
 def part(progress: Progress, start: float, stop: float) -> Progress:

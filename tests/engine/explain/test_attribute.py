@@ -77,8 +77,7 @@ def test_exact_models_equal_the_definition(world, name: str) -> None:  # type: i
     players = sorted(set(GROUPS.values()))
     owner = np.array([players.index(GROUPS[c]) for c in model.columns])
     for row in range(6):
-        drawn = panel.rows_of(str(frame.segments[row]))
-        drawn = drawn[np.linspace(0, len(drawn) - 1, 8).round().astype(int)]
+        drawn = panel.rows_of(str(frame.segments[row]))[:8]
         x, others = frame.values[row], panel.values[drawn]
 
         def worth(coalition: tuple[int, ...], x=x, others=others) -> float:  # type: ignore[no-untyped-def]

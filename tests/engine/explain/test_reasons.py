@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.explain.fidelity import deletion
 from engine.explain.reasons import explain
 from engine.features.spec import FeatureSpec, words
 from engine.types import Explanation, Words
@@ -78,14 +77,6 @@ def test_one_user_reads_the_same_as_in_the_list(world, explained) -> None:  # ty
     listed = explained[42]
     assert [r.group for r in alone.reasons] == [r.group for r in listed.reasons]
     assert [r.words for r in alone.reasons] == [r.words for r in listed.reasons]
-
-
-def test_deleting_the_first_reason_lowers_the_risk(world) -> None:  # type: ignore[no-untyped-def]
-    high = np.argsort(-world.blend.predict(world.fresh.frame).log_odds)[:40]
-    report = deletion(world.blend, world.fresh.frame.take(high), SPECS)
-    assert report.tested >= 30
-    assert report.lowered / report.tested > 0.9
-    assert report.mean_drop > 0.3
 
 
 def test_a_model_without_that_column_in_the_catalogue(world) -> None:  # type: ignore[no-untyped-def]
