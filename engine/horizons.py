@@ -8,6 +8,9 @@ from typing import Literal
 HORIZONS = "horizons"
 """Key of a model's metadata."""
 
+STANDARD_DAYS = (7, 14, 30, 60, 90)
+"""Days from the cutoff that operators ask for; those inside the rule's window are told."""
+
 Event = Literal["leave", "return"]
 
 

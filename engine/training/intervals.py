@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.features.frame import EventTimes, LabelledFrame
+from engine.horizons import STANDARD_DAYS
 from engine.models.calibration import sigmoid
 from engine.models.intervals import Course, RiskIntervals
 from engine.models.logistic import LogisticModel
@@ -21,10 +22,8 @@ MOST_BINS = 20
 ROWS_OF_A_CLASS = 50
 """Of the rarer class per bin, on average: fewer bins where there are not so many."""
 
-STANDARD_DAYS = (7, 14, 30, 60, 90)
-"""Days from the cutoff that operators ask for; those inside the rule's window are in the course."""
 STEPS = 12
-"""Days of the course besides these, equally far apart."""
+"""Days of the course besides the standard ones, equally far apart."""
 COURSE_PRIOR_ROWS = 20.0
 """A bin's course is pulled to that of all bins by so many users."""
 

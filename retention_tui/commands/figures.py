@@ -8,10 +8,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.calibrated import CalibrationCheck
+from engine.horizons import IntervalCoverage, RiskByDay
 from engine.spread import spread
 from engine.types import Metrics, ModelCard
 from retention_tui.commands.session import Session
+from retention_tui.i18n import use_language
 from retention_tui.widgets.charts import bar
+from retention_tui.widgets.course import (
+    CURVE_CELLS,
+    asked_days,
+    curve,
+    interval_words,
+    no_days,
+    not_stored,
+    title_of,
+)
 
 OVER_TIME = ("roc_auc", "average_precision", "log_loss", "ece", "profit")
 """Attributes of `Metrics` whose mean and worst over the test cutoffs are shown."""
@@ -31,6 +42,7 @@ def show_card(session: Session, card: ModelCard) -> None:
     show_metrics(session, [replace(card.test, model=f"{card.kind} *"), *card.peers])
     show_cutoffs(session, card.by_cutoff)
     say_assumption(session, card.test)
+    say_coverage(session, card.coverage)
     labels = card.labels
     session.say(
         "Honest labels: {untreated} untreated, {holdout} held out, "
@@ -48,6 +60,54 @@ def show_card(session: Session, card: ModelCard) -> None:
         print(card.shift.words.pick(session.language), file=sys.stderr)
     if card.state == "candidate":
         session.say("To put it into service: retention promote {model_id}", model_id=card.model_id)
+
+
+def show_course(session: Session, told: RiskByDay | None) -> None:
+    """How sure one user's risk is, and how it builds up or falls over the days."""
+    use_language(session.language)
+    if told is None:
+        print(not_stored(), file=sys.stderr)
+        return
+    print(interval_words(told))
+    if told.event is None:
+        print(no_days(), file=sys.stderr)
+        return
+    session.table(
+        ("day", title_of(told), "from", "to", curve(told)),
+        (
+            (
+                point.day,
+                f"{point.risk:.2f}",
+                f"{point.low:.2f}",
+                f"{point.high:.2f}",
+                bar(point.risk, CURVE_CELLS),
+            )
+            for point in asked_days(told)
+        ),
+    )
+
+
+def say_coverage(session: Session, coverage: IntervalCoverage | None) -> None:
+    """How often the intervals of the risk held the churn rate of users of alike risk."""
+    if coverage is None:
+        return
+    session.say(
+        "Intervals at {level:.0%}: they held the churn rate in {inside:.0%} of {groups} groups of "
+        "users of alike risk, {allowing:.0%} when the chance of so few users is allowed for; "
+        "mean width {width:.3f}",
+        level=coverage.level,
+        inside=coverage.inside,
+        groups=coverage.groups,
+        allowing=coverage.allowing,
+        width=coverage.width,
+    )
+    if coverage.days_inside is not None and coverage.days_allowing is not None:
+        session.say(
+            "By day: {inside:.0%} of {pairs} groups and days, {allowing:.0%} allowing for chance",
+            inside=coverage.days_inside,
+            pairs=coverage.days,
+            allowing=coverage.days_allowing,
+        )
 
 
 def show_cutoffs(session: Session, by_cutoff: Sequence[Metrics]) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from engine.explain.principal import principal
 from engine.types import Explanation, RankPage, RankQuery, ScoringRun
+from retention_tui.commands.figures import show_course
 from retention_tui.commands.models import AsOf
 from retention_tui.commands.session import Session, printable
 from retention_tui.words import plan_name
@@ -108,6 +109,7 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
                 "row": detail.row,
                 "explanation": detail.explanation,
                 "principal": detail.explanation and principal(detail.explanation),
+                "by_day": detail.by_day,
                 "contacts": detail.contacts,
             }
         )
@@ -121,6 +123,7 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
         f"{detail.name} ({detail.user_id})  "
         f"{session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
     )
+    show_course(session, detail.by_day)
     _show_reasons(session, detail.explanation)
 
 

@@ -23,6 +23,7 @@ from retention_tui.screens.compose import ComposeScreen
 from retention_tui.screens.similar import SimilarScreen
 from retention_tui.screens.whatif import WhatIfScreen
 from retention_tui.widgets.cells import clean, clip
+from retention_tui.widgets.course import course_line
 from retention_tui.widgets.pane import Pane
 from retention_tui.widgets.state_view import Notice
 from retention_tui.widgets.why import why_lines
@@ -63,6 +64,7 @@ class UserScreen(DataScreen):
     def content(self) -> ComposeResult:
         yield Static(id="who")
         yield Static(id="risk")
+        yield Static(id="course")
         yield Static(id="why")
         with Horizontal(id="past"):
             with Pane(id="timeline"):
@@ -81,6 +83,9 @@ class UserScreen(DataScreen):
         self._detail = facts
         self.query_one("#who", Static).update(self._who(facts))
         self.query_one("#risk", Static).update(self._risk(facts))
+        self.query_one("#course", Static).update(
+            "" if facts.row is None else course_line(facts.by_day)
+        )
         self.query_one("#why", Static).update(self._why(facts.explanation))
         self.query_one("#timeline Static", Static).update(self._timeline(facts))
         self.query_one("#contacts Static", Static).update(self._contacts(facts))
