@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine.data.quality.report import QualityReport
 from engine.errors import RetentionError
+from engine.insight.report import Insight
 from engine.monitor.report import MonitorReport
 from engine.similar.report import SimilarReport
 from engine.types import (
@@ -95,6 +96,8 @@ class EngineClient(Protocol):
     async def similar(self, user_id: str) -> SimilarReport: ...
     async def models(self) -> tuple[ModelCard, ...]: ...
     async def monitored(self) -> MonitorReport: ...
+    async def insight(self, model_id: str) -> Insight: ...
+    async def write_insight(self, found: Insight, language: Language) -> Path: ...
     async def quality(self) -> QualityReport: ...
     async def quarantined(self, table: str, reason: str, count: int) -> tuple[str, ...]: ...
     async def write_quality(self, report: QualityReport, language: Language) -> Path: ...
@@ -213,6 +216,12 @@ class LocalEngineClient:
 
     async def monitored(self) -> MonitorReport:
         return await self._read(lambda ws: ws.monitor.look(fairness=True))
+
+    async def insight(self, model_id: str) -> Insight:
+        return await self._read(lambda ws: ws.models.insight(model_id))
+
+    async def write_insight(self, found: Insight, language: Language) -> Path:
+        return await self._write(lambda ws: ws.models.write_insight(found, language))
 
     async def quality(self) -> QualityReport:
         return await self._read(lambda ws: ws.data.check())

@@ -76,6 +76,8 @@ _TEXTS: Mapping[str, Words] = {
 }
 CHANCE = 0.5
 """Of an AUC."""
+SEGMENT_UNITS = 340
+"""Room for the words of a segment."""
 
 
 def write_page(path: Path, found: Insight, *, language: Language) -> None:
@@ -177,10 +179,12 @@ def _segment_bars(
     drawn = []
     if ordered:
         rows = [_whiskered(label(one, "order"), value, ".3f") for one, value in ordered]
-        drawn.append((text["auc_by"], bars(text["auc_by"], rows, zero=CHANCE)))
+        drawn.append(
+            (text["auc_by"], bars(text["auc_by"], rows, zero=CHANCE, labels=SEGMENT_UNITS))
+        )
     if segments:
         rows = [_whiskered(label(one, "calibration"), one.gap, "+.3f") for one in segments]
-        drawn.append((text["gap_by"], bars(text["gap_by"], rows)))
+        drawn.append((text["gap_by"], bars(text["gap_by"], rows, labels=SEGMENT_UNITS)))
     return drawn
 
 

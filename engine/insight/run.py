@@ -1,4 +1,4 @@
-"""The insight of a model of a workspace: read where it is kept, else measured and kept."""
+"""The rows that a model of a workspace is looked at on, and the look."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from engine.features.attributes.served import attributes_of
 from engine.features.attributes.words import attribute_specs
 from engine.features.catalogue import specs_named
 from engine.features.spec import FeatureSpec
-from engine.insight import stored
 from engine.insight.measure import Judged, measure
 from engine.insight.report import Insight
 from engine.models.cross_fit import ServedModel
@@ -30,26 +29,18 @@ MOST_JUDGED = 40_000
 """Rows for the segments: of more, an interval grows no narrower than what matters."""
 
 
-def insight(
-    places: Places, settings: Settings, card: ModelCard, *, again: bool, now: datetime
-) -> Insight:
-    """What is known of the model of `card`, on its test cutoffs; `again`: measured anew.
+def measured(places: Places, settings: Settings, card: ModelCard, *, now: datetime) -> Insight:
+    """What is known of the model of `card`, on its test cutoffs as they are in the data of today.
 
-    Costs some ten seconds the first time. Raises `ModelError` where the loaded data no longer have
-    the model's columns, `StorageError` where the result cannot be kept.
+    Raises `ModelError` where the loaded data do not have the model's columns.
     """
-    registry = Registry(places.models, places.ledger)
-    fingerprint = registry.fingerprint(card.model_id)
-    kept = None if again else stored.read(places, card.model_id, fingerprint)
-    if kept is not None:
-        return kept
     with lease(places.behaviour) as connection:
         loaded = summary(connection)
     if loaded is None:
         raise nothing_loaded()
-    model = registry.load(card.model_id)
+    model = Registry(places.models, places.ledger).load(card.model_id)
     judged, specs = _judged(places, settings, model, card)
-    found = measure(
+    return measure(
         model,
         judged,
         specs,
@@ -59,8 +50,6 @@ def insight(
         seed=settings.training.seed,
         made_at=now,
     )
-    stored.write(places, found, fingerprint)
-    return found
 
 
 def _judged(

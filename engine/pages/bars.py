@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 ROW = 22
 THICK = 12
-LABELS = 230
 FIGURES = 150
 MARGIN = 8
 
@@ -23,8 +22,11 @@ class Bar:
     high: float | None = None
 
 
-def bars(title: str, rows: Sequence[Bar], *, zero: float = 0.0, width: int = 320) -> Markup:
-    """One bar a row, from `zero`, all on one scale; `width` SVG units, without labels and figures.
+def bars(
+    title: str, rows: Sequence[Bar], *, zero: float = 0.0, width: int = 320, labels: int = 230
+) -> Markup:
+    """One bar a row, from `zero`, all on one scale; `width` SVG units, without
+    the `labels` units at its left and the figures at its right.
 
     A value below `zero` goes to the left. Whiskers are part of the scale.
     """
@@ -35,13 +37,13 @@ def bars(title: str, rows: Sequence[Bar], *, zero: float = 0.0, width: int = 320
     span = (high - low) or 1.0
 
     def across(value: float) -> float:
-        return round(LABELS + width * (value - low) / span, 1)
+        return round(labels + width * (value - low) / span, 1)
 
     height = 2 * MARGIN + ROW * len(rows)
     origin = across(zero)
     parts = [
         Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            LABELS + width + FIGURES, height, title
+            labels + width + FIGURES, height, title
         ),
         Markup('<path class="grid" d="M{} {}V{}"/>').format(origin, MARGIN, height - MARGIN),
     ]
@@ -51,7 +53,7 @@ def bars(title: str, rows: Sequence[Bar], *, zero: float = 0.0, width: int = 320
         start, stop = sorted((origin, across(row.value)))
         parts.append(
             Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
-                LABELS - 8, middle + 4, row.label
+                labels - 8, middle + 4, row.label
             )
         )
         parts.append(
@@ -67,7 +69,7 @@ def bars(title: str, rows: Sequence[Bar], *, zero: float = 0.0, width: int = 320
             )
         parts.append(
             Markup('<text x="{}" y="{}">{}</text>').format(
-                LABELS + width + 8, middle + 4, row.figure
+                labels + width + 8, middle + 4, row.figure
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])

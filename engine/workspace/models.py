@@ -127,10 +127,18 @@ class Models:
         Measured on its test cutoffs the first time, some ten seconds, and kept beside the model;
         `again` measures anew. Raises `StateError` without a champion.
         """
-        from engine.insight.run import insight
+        from engine.insight import stored
 
         card = self._serving() if model_id is None else self.card(model_id)
-        return insight(self._places, self._settings, card, again=again, now=self._clock())
+        fingerprint = self._registry.fingerprint(card.model_id)
+        kept = None if again else stored.read(self._places, card.model_id, fingerprint)
+        if kept is not None:
+            return kept
+        from engine.insight.run import measured
+
+        found = measured(self._places, self._settings, card, now=self._clock())
+        stored.write(self._places, found, fingerprint)
+        return found
 
     def write_insight(self, found: Insight, language: Language, path: Path | None = None) -> Path:
         """Write `found` as one HTML file that needs nothing from outside; where it is.

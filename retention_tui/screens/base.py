@@ -72,6 +72,10 @@ class DataScreen(Screen[int | None]):
         """Paint what `fetch` gave."""
         raise NotImplementedError
 
+    def waiting(self) -> Notice:
+        """What stands in for content that has not come yet."""
+        return Notice(t("Loading"))
+
     def relabel(self) -> None:
         """Take the words of the language in use, where `show` does not."""
 
@@ -202,7 +206,7 @@ class DataScreen(Screen[int | None]):
     def _say_loading(self) -> None:
         self._loading_timer = None
         if self.state is State.LOADING or self.state is State.ERROR:
-            self._stand_in(State.LOADING, Notice(t("Loading")))
+            self._stand_in(State.LOADING, self.waiting())
 
     def _stop_loading(self) -> None:
         if self._loading_timer is not None:

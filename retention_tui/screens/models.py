@@ -15,11 +15,12 @@ from textual.widgets import Static
 from engine.errors import RetentionError
 from engine.monitor.report import MonitorReport
 from engine.types import GateVerdict, Interval, Metrics, ModelCard
-from retention_tui.actions import bindings
+from retention_tui.actions import BY_ID, bindings, key_name
 from retention_tui.i18n import N_, current_language, t
 from retention_tui.i18n.formats import day, duration, number, percent
 from retention_tui.modals.watched import WatchedDialog, watched_line
 from retention_tui.screens.base import DataScreen, joined
+from retention_tui.screens.insight import InsightScreen
 from retention_tui.widgets.cells import clean, fit
 from retention_tui.widgets.charts import braille_lines
 from retention_tui.widgets.evaluation import cutoff_lines, reliability_lines
@@ -74,6 +75,7 @@ class ModelsScreen(DataScreen):
         with VerticalScroll(id="cards"):
             yield Static(id="champion")
             yield Static(id="watched")
+            yield Static(id="insight")
             yield Static(id="table")
             yield Static(id="challenger")
             with Horizontal(id="charts"):
@@ -103,6 +105,7 @@ class ModelsScreen(DataScreen):
         put = self._put
         put("champion", self._head(shown, t("In service") if champion else t("Waits for you")))
         put("watched", self._verdict_of_watching(champion))
+        put("insight", _way_to_insight())
         put("table", self._metrics(champion, challenger))
         put("challenger", self._challenger(challenger))
         put("curve", self._curve(challenger or shown))
@@ -261,6 +264,13 @@ class ModelsScreen(DataScreen):
             self._put("watched", self._verdict_of_watching(champion_of(self.cards)))
             self.workbench.open(WatchedDialog(found))
 
+    def action_insight(self) -> None:
+        shown = champion_of(self.cards) or challenger_of(self.cards)
+        if shown is None:
+            self.workbench.say(t("No model yet"))
+            return
+        self.workbench.open(InsightScreen(shown.model_id))
+
     def action_promote(self) -> None:
         challenger = challenger_of(self.cards)
         if challenger is None:
@@ -273,6 +283,15 @@ class ModelsScreen(DataScreen):
             self.workbench.say(t("No model is in service"))
             return
         self.workbench.rollback()
+
+
+def _way_to_insight() -> Content:
+    spec = BY_ID["models.insight"]
+    return Content.from_markup(
+        "[bold $text-accent]$key[/] [$foreground-muted]$text[/]",
+        key=key_name(spec.keys[0]),
+        text=t(spec.text),
+    )
 
 
 def verdict_lines(verdict: GateVerdict | None) -> list[Content]:

@@ -65,3 +65,20 @@ def bar(share: float, width: int) -> str:
     full, rest = divmod(eighths, 8)
     text = "█" * full + (_EIGHTHS[rest] if rest else "")
     return text + " " * (width - len(text))
+
+
+def whisker(estimate: float, low: float, high: float, ends: tuple[float, float], width: int) -> str:
+    """An interval on the scale `ends` in `width` cells: `··├──●──┤···`; cut at the ends."""
+    first, last = ends
+    if width < 1 or not all(math.isfinite(value) for value in (estimate, low, high)):
+        return " " * max(0, width)
+    span = (last - first) or 1.0
+
+    def cell(value: float) -> int:
+        return min(width - 1, max(0, round((value - first) / span * (width - 1))))
+
+    marks = ["·"] * width
+    for place in range(cell(low), cell(high) + 1):
+        marks[place] = "─"
+    marks[cell(low)], marks[cell(high)], marks[cell(estimate)] = "├", "┤", "●"
+    return "".join(marks)

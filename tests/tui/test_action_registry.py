@@ -19,6 +19,7 @@ from retention_tui.screens.compose import ComposeScreen
 from retention_tui.screens.data import QualityScreen
 from retention_tui.screens.first_run import FirstRunScreen
 from retention_tui.screens.help import key_lines
+from retention_tui.screens.insight import InsightScreen
 from retention_tui.screens.log import LogScreen
 from retention_tui.screens.models import ModelsScreen
 from retention_tui.screens.risk_list import RiskScreen
@@ -35,6 +36,7 @@ OWNERS: dict[str, type] = {
     "similar": SimilarScreen,
     "compose": ComposeScreen,
     "models": ModelsScreen,
+    "insight": InsightScreen,
     "data": QualityScreen,
     "log": LogScreen,
     "first_run": FirstRunScreen,

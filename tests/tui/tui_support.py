@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import insight_facts
 from textual.pilot import Pilot
 
 from engine.data.quality import rules
@@ -23,6 +24,7 @@ from engine.data.quality.report import (
     TableQuality,
 )
 from engine.errors import RetentionError, UsageError
+from engine.insight.report import Insight
 from engine.monitor.report import (
     ColumnDrift,
     Drift,
@@ -520,6 +522,14 @@ class FakeEngineClient:
     async def monitored(self) -> MonitorReport:
         await self._asked("monitored")
         return self.watched
+
+    async def insight(self, model_id: str) -> Insight:
+        await self._asked("insight", model_id)
+        return insight_facts.insight(model_id)
+
+    async def write_insight(self, found: Insight, language: Language) -> Path:
+        await self._asked("write_insight", language)
+        return self.folder / "reports" / "insight.html"
 
     async def quality(self) -> QualityReport:
         await self._asked("quality")
