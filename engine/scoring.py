@@ -182,9 +182,14 @@ def _explain(
 ) -> NDArray[np.float64]:
     """The risk of every row (N,); what else is told of them goes to the database `draft`."""
     import pandas as pd
+    from threadpoolctl import threadpool_limits
 
     risk = np.empty(len(frame))
-    with lease(draft, write=True, transaction=False) as connection:
+    with (
+        # The pieces are small: a second thread waits in a loop for the first and doubles the cost.
+        threadpool_limits(limits=1),
+        lease(draft, write=True, transaction=False) as connection,
+    ):
         connection.execute(_text("explained.sql"))
         for start in range(0, len(frame), chunk_rows):
             rows = np.arange(start, min(len(frame), start + chunk_rows))
