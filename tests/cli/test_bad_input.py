@@ -99,16 +99,25 @@ class Desk:
         return sorted(path.name for path in self.folder.iterdir())
 
 
-@pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two users with an event each, loaded."""
-    made = Desk(tmp_path, capsys)
-    made.write("retention.toml", '[workspace]\noperator = "tester"\n')
-    made.write("mapping.toml", MAPPING)
-    made.write("users.csv", USERS)
-    made.write("events.csv", EVENTS)
-    assert made.call("load")[0] == 0
-    return made
+    folder = tmp_path_factory.mktemp("loaded")
+    for name, text in (
+        ("retention.toml", '[workspace]\noperator = "tester"\n'),
+        ("mapping.toml", MAPPING),
+        ("users.csv", USERS),
+        ("events.csv", EVENTS),
+    ):
+        (folder / name).write_text(text, "utf-8")
+    assert run(["load", "--workspace", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def desk(loaded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
+    return Desk(tmp_path, capsys)
 
 
 BAD_LOADS = {
@@ -191,6 +200,7 @@ def test_each_bad_row_is_put_aside_under_its_reason(desk: Desk) -> None:
     assert report["summary"]["rows"]["events"] == 2
 
 
+@pytest.mark.slow
 def test_a_database_in_use_is_retryable(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     # A short wait: what is tested is the word, not the patience.
     monkeypatch.setitem(lease.__wrapped__.__kwdefaults__, "wait_s", 0.1)  # type: ignore[attr-defined]
@@ -357,6 +367,7 @@ def test_a_template_with_an_unknown_variable_plans_nothing(
 posix = pytest.mark.skipif(os.name != "posix", reason="file size limits exist on POSIX only")
 
 
+@pytest.mark.slow
 @posix
 def test_a_full_disk_during_a_load(desk: Desk) -> None:
     before, names = desk.facts("check"), desk.names()
@@ -376,6 +387,7 @@ def test_a_full_disk_during_a_load(desk: Desk) -> None:
     assert desk.facts("load", "--accept")["tables"][1]["kept"] == 20_000
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "jsonl"])
 def test_a_full_disk_during_an_export(desk: Desk, file_format: str) -> None:
@@ -395,6 +407,7 @@ def test_a_full_disk_during_an_export(desk: Desk, file_format: str) -> None:
     assert desk.facts(*words)["rows"] == 2
 
 
+@pytest.mark.slow
 @posix
 def test_a_full_disk_during_a_plan_plans_nothing(desk: Desk) -> None:
     status, out, sentence = desk.limited(1000, "plan", "--users", "u1,u2")

@@ -35,6 +35,7 @@ def test_there_is_an_example_for_every_pack() -> None:
         write_example("shoes", Path())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_same_seed_gives_the_same_rows(tmp_path: Path, pack: str) -> None:
     for name, seed in (("one", 3), ("same", 3), ("other", 4)):

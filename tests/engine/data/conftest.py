@@ -81,16 +81,13 @@ class Client:
 
 def everything(client: Client) -> list[list[Any]]:
     """All rows of the tables that tests fill, sorted."""
-    return [
-        client.rows(f"SELECT {columns} FROM {table} ORDER BY ALL")
-        for table, columns in (
-            ("users", "*"),
-            ("events", "*"),
-            ("payments", "*"),
-            ("quarantine", "* EXCLUDE (load_id)"),
-            ("load_run", "*"),
-        )
-    ]
+    columns = dict.fromkeys(("users", "events", "payments", "quarantine", "load_run"), "*")
+    columns["quarantine"] = "* EXCLUDE (load_id)"
+    with lease(client.database) as connection:
+        return [
+            connection.execute(f"SELECT {chosen} FROM {table} ORDER BY ALL").fetchall()
+            for table, chosen in columns.items()
+        ]
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ LEARNT = {
 }
 
 
-@pytest.mark.parametrize("mode", ["replace", "upsert"])
+@pytest.mark.parametrize("mode", ["replace", pytest.param("upsert", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", LEARNT)
 def test_what_is_learnt_on_a_day_changes_no_day_before(
     client: Client, name: str, mode: str

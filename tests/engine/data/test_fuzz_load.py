@@ -248,6 +248,7 @@ def attempt(client: Client, case: Case) -> str:
 
 
 @fuzz
+@pytest.mark.slow
 @given(case=texts())
 def test_odd_texts(shop: Client, case: Case) -> None:
     event(attempt(shop, case))
@@ -257,6 +258,7 @@ WHOLE = whole_files()
 
 
 @fuzz
+@pytest.mark.slow
 @given(case=damaged(WHOLE))
 def test_damaged_files(shop: Client, case: Case) -> None:
     event(attempt(shop, case))

@@ -55,10 +55,13 @@ def loading(client: Client, stage: str, nth: int = 1) -> Iterator[subprocess.Pop
 
 # In the middle of reading, judging, making the next database, and when only the swap is left.
 STAGES = [("read events.csv", 1), ("check events", 1), ("write", 2), ("write", 3)]
+CASES = [(*stage, mode) for stage in STAGES for mode in ("replace", "append")]
 
 
-@pytest.mark.parametrize("mode", ["replace", "append"])
-@pytest.mark.parametrize(("stage", "nth"), STAGES)
+@pytest.mark.parametrize(
+    ("stage", "nth", "mode"),
+    [*(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[:-1]), CASES[-1]],
+)
 def test_killed_at_any_stage_the_old_data_stay_and_the_next_load_succeeds(
     client: Client, stage: str, nth: int, mode: str
 ) -> None:

@@ -42,6 +42,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_proposal_for_an_example_loads_all_of_it(tmp_path: Path, pack: str) -> None:
     write_example(pack, tmp_path, users=150)
@@ -161,6 +162,7 @@ def test_a_whole_name_says_more_than_a_part() -> None:
 NAMES = st.text(min_size=1, max_size=12).filter(lambda t: t.strip() and "\x00" not in t)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(others=st.lists(NAMES, max_size=3, unique=True), business=NAMES)
 def test_no_name_of_a_column_can_break_the_file(

@@ -115,6 +115,7 @@ def loaded(connection: duckdb.DuckDBPyConnection, rule: ChurnRule) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_report_speaks_of_the_cutoffs_that_training_uses(
     connection: duckdb.DuckDBPyConnection, rule: ChurnRule
 ) -> None:

@@ -365,6 +365,7 @@ def test_a_refund_undoes_its_payment(open_world: Open, world: World, cutoff: dat
     assert set(churned(connection, replace(PAYS, refunds_undo=False), cutoff).values()) == {0}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

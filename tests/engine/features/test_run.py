@@ -75,7 +75,7 @@ def test_one_column_alone_is_that_of_the_whole(
     assert_same({name: whole[name] for name in ("user_id", "segment", column)}, alone)
 
 
-@pytest.mark.parametrize("slice_rows", [40, 1000])
+@pytest.mark.parametrize("slice_rows", [pytest.param(40, marks=pytest.mark.slow), 1000])
 def test_slices_of_users_make_the_whole(
     connection: duckdb.DuckDBPyConnection, inactive: ChurnRule, cutoff: datetime, slice_rows: int
 ) -> None:
@@ -84,6 +84,7 @@ def test_slices_of_users_make_the_whole(
     assert_same(whole, split)
 
 
+@pytest.mark.slow
 def test_leaving_others_out_early_or_late_is_the_same(
     connection: duckdb.DuckDBPyConnection,
     rule: ChurnRule,
@@ -97,6 +98,7 @@ def test_leaving_others_out_early_or_late_is_the_same(
     assert_same(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["memory_limit = '200MB'", "threads = 2"])
 def test_memory_and_threads_do_not_matter(
     open_world: Open, tables: Tables, inactive: ChurnRule, cutoff: datetime, setting: str
