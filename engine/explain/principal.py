@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.types import Explanation, Reason
+from engine.explain.order import LEAST_SHARE, raising_first
+from engine.types import Explanation, Reason, Words
+
+COMPARED = Words("；", "; ")
+"""In a reason's sentence: between what is so and what it is compared with."""
+
+PAUSES = " ，、；"
+"""After these a long sentence goes on in the next line."""
 
 MOST_RAISING, MOST_STAYING = 4, 3
 """Reasons told one by one: more are not read."""
-
-LEAST_SHARE = 0.01
-"""Of all that pulls either way; what is below it is never told on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Principal:
     log-odds less those of retained users of the segment.
     """
 
-    raising: tuple[Reason, ...]  # what raises the risk, largest first
+    raising: tuple[Reason, ...]  # what raises the risk, what sets the user apart first
     staying: tuple[Reason, ...]  # what speaks for staying, largest first
     further: Rest  # all other reasons together
     remainder: float  # what no reason accounts for
@@ -43,7 +47,7 @@ def principal(
 ) -> Principal:
     """At most `raising` reasons that raise the risk and `staying` that lower it, and the rest."""
     told = [reason for reason in explanation.reasons if abs(reason.share) >= LEAST_SHARE]
-    up = tuple(reason for reason in told if reason.contribution > 0)[:raising]
+    up = raising_first(told)[:raising]
     down = tuple(reason for reason in told if reason.contribution < 0)[:staying]
     others = [reason for reason in explanation.reasons if reason not in (*up, *down)]
     pull = sum(abs(reason.contribution) for reason in explanation.reasons)

@@ -22,7 +22,8 @@ _MISSING = {"zh": "没有记录", "en": "none on record"}
 _TRUTH = {"zh": ("否", "是"), "en": ("no", "yes")}
 _LEVEL = {"zh": ("不是", ""), "en": ("not ", "")}
 _BEFORE = {"zh": "；四周前：", "en": "; 4 weeks before: "}
-_NOT_YET = {"zh": "还不是用户", "en": "not yet a user"}
+_NONE_THEN = {"zh": "没有记录", "en": "none"}
+_NEW = {"zh": "；四周内的新用户", "en": "; new in the last 4 weeks"}
 _TIMES = {"zh": "{} 倍", "en": "{} times"}
 # in Chinese, Babel has only the short names of units
 _LENGTHS: Mapping[str, Literal["short", "long"]] = {"zh": "short", "en": "long"}
@@ -79,7 +80,7 @@ def sentence(
             head, _, tail = template.partition("{value}")
             text = (head + own + tail).replace("{comparison}", theirs)
         if "{value}" in template and before is not None and _tells(spec, value, before):
-            text += _BEFORE[language] + _trend(spec, before, language, currency)
+            text += _trend(spec, before, language, currency)
         texts[language] = _SPACE_BETWEEN_CHINESE.sub("", text) if language == "zh" else text
     return Words(texts["zh"], texts["en"])
 
@@ -110,10 +111,14 @@ def _tells(spec: FeatureSpec, value: float | None, before: Before) -> bool:
 
 def _trend(spec: FeatureSpec, before: Before, language: str, currency: str) -> str:
     if not before.was_user:
-        return _NOT_YET[language]
-    if spec.unit == "level" and before.value is not None:
-        return _TRUTH[language][before.value >= 0.5]
-    return written(before.value, spec.unit, language, currency)
+        return _NEW[language]
+    if before.value is None:
+        then = _NONE_THEN[language]
+    elif spec.unit == "level":
+        then = _TRUTH[language][before.value >= 0.5]
+    else:
+        then = written(before.value, spec.unit, language, currency)
+    return _BEFORE[language] + then
 
 
 def written(value: float | None, unit: str, language: str, currency: str) -> str:

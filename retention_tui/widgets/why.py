@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.content import Content
 
-from engine.explain.principal import principal
+from engine.explain.principal import COMPARED, PAUSES, principal
 from engine.types import Explanation, Reason
 from retention_tui.i18n import current_language, t, tn
 from retention_tui.i18n.formats import percent, signed
@@ -20,9 +20,6 @@ WIDE_CELLS = 108
 
 TALL_LINES = 30
 """Of a terminal; below it fewer reasons leave room for the past."""
-
-SEPARATORS = {"zh": "；", "en": "; "}
-"""Between what is so and what it is compared with."""
 
 
 def why_lines(explanation: Explanation, width: int, terminal_lines: int) -> list[Content]:
@@ -54,13 +51,14 @@ def _reason(reason: Reason, width: int) -> list[Content]:
     indent = 2 * NUMBERS_CELLS if wide else NUMBERS_CELLS
     room = width - indent
     sentence = reason.words.pick(current_language())
-    head, separator, tail = sentence.partition(SEPARATORS[current_language()])
+    separator = COMPARED.pick(current_language())
+    head, _, tail = sentence.partition(separator)
     if wide and cell_len(sentence) <= room:
         head, tail = sentence, ""
     elif cell_len(head) > room:
         head, tail = _folded(sentence, room)
     else:
-        head += separator.rstrip()
+        head += separator.rstrip() if tail else ""
     style = "$text-error" if reason.contribution > 0 else "$text-success"
     drawn = bar(abs(reason.share), NUMBERS_CELLS - 2)
     left, beneath = (drawn + "  ", " " * indent) if wide else ("", drawn + "  ")
@@ -89,7 +87,7 @@ def _folded(text: str, room: int) -> tuple[str, str]:
     for place in range(1, len(text)):
         if cell_len(text[:place]) > room:
             break
-        if text[place - 1] in " ，、":
+        if text[place - 1] in PAUSES:
             fits = place
     return text[:fits], text[fits:]
 

@@ -104,7 +104,7 @@ def _warm(days: int) -> FeatureSpec:
         Words(f"近{days}天互动次数", f"notes, favourites and shares in {days} days"),
         words(
             f"最近 {days} 天收藏、笔记、分享、直播的次数：{{value}}",
-            f"Notes, favourites, shares and live sessions in the last {days} days: {{value}}",
+            f"Notes, favourites, shares, live sessions in {days} days: {{value}}",
         ),
         ("events:warm",),
         absent=0,
@@ -211,7 +211,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近28天学习占比", "share of learning in 28 days"),
         words(
             "最近 28 天的行为里学习的占比：{value}",
-            "Share of learning among the last 28 days' actions: {value}",
+            "Learning as a share of all actions in the last 28 days: {value}",
         ),
         ("events:learning",),
     ),

@@ -23,6 +23,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         False,
         Words("季节（正弦）", "season (sine)"),
         _SEASON,
+        trend=False,
     ),
     FeatureSpec(
         "season_cosine",
@@ -34,6 +35,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         False,
         Words("季节（余弦）", "season (cosine)"),
         _SEASON,
+        trend=False,
     ),
     FeatureSpec(
         "week_day",
@@ -44,7 +46,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         0,
         False,
         Words("星期几", "day of the week"),
-        words("评分日是一周的第 {value} 天", "Day of the week at scoring: {value}"),
+        Words("评分当天是星期几，对所有用户都一样", "The day of the week, the same for everyone"),
+        trend=False,
     ),
     FeatureSpec(
         "events_year_ago_28d",
@@ -58,9 +61,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("去年此后28天行为次数", "actions in the same 28 days a year ago"),
         words(
             "去年同一天之后 28 天里的行为次数：{value}",
-            "Actions in the 28 days after this date a year ago: {value}",
+            "Actions in the coming 28 days, a year ago: {value}",
         ),
         ("events:year",),
+        trend=False,
     ),
     FeatureSpec(
         "orders_year_ago_90d",
@@ -73,9 +77,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("去年此后90天付款天数", "days with a payment in the same 90 days a year ago"),
         words(
             "去年同一天之后 90 天里有付款的天数：{value}",
-            "Days with a payment in the 90 days after this date a year ago: {value}",
+            "Days with a payment in the coming 90 days, a year ago: {value}",
         ),
         ("payments:year",),
+        trend=False,
     ),
     FeatureSpec(
         "base_orders_season",
@@ -91,9 +96,9 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("全体去年此后90天与近90天付款之比", "payments of all in the coming season"),
         words(
             "全体用户去年同一天之后 90 天的付款次数是近 90 天的 {value}",
-            "Payments of all users in the 90 days after this date a year ago, "
-            "against the last 90: {value}",
+            "All users' payments in these 90 days a year ago against now: {value}",
         ),
         ("payments:year",),
+        trend=False,
     ),
 )

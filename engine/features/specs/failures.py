@@ -48,7 +48,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近180天支付失败占比", "share of failed payments in 180 days"),
         words(
             "近 180 天的支付里失败的占比：{value}",
-            "Share of failed payments in the last 180 days: {value}",
+            "Payments of the last 180 days that failed: {value}",
         ),
         _NEEDS,
     ),

@@ -137,6 +137,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Payments in the last 90 days against the 90 before: {value}",
         ),
         _PAID,
+        trend=False,
     ),
     FeatureSpec(
         "order_trend_year",
@@ -152,6 +153,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Payments in the last half-year against the one before: {value}",
         ),
         _PAID,
+        trend=False,
     ),
     FeatureSpec(
         "days_per_order",
@@ -207,7 +209,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("历史付款间隔不短于本次的占比", "share of payment gaps as long as this one"),
         words(
             "以往的付款间隔里不短于这次的占比：{value}",
-            "Share of earlier gaps between payments at least as long as the present: {value}",
+            "Earlier gaps between payments as long as this one: {value}",
         ),
         _PAID,
     ),
@@ -271,7 +273,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         -1,
         True,
         Words("每次付款笔数", "items per order"),
-        words("平均每个付款日付款 {value} 笔", "Payments on a day with any: {value}"),
+        words("平均每个付款日付款 {value} 笔", "Payments on a day with a payment: {value}"),
         ("payments:lines",),
     ),
     FeatureSpec(
@@ -298,7 +300,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近180天首次购买产品数", "products first bought in 180 days"),
         words(
             "近 180 天第一次购买的产品种类数：{value}",
-            "Products bought for the first time in the last 180 days: {value}",
+            "Products bought for the first time in 180 days: {value}",
         ),
         ("payments:product",),
         absent=0,
@@ -314,7 +316,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("复购产品占比", "share of products bought again"),
         words(
             "买过的产品里重复购买的占比：{value}",
-            "Share of the products bought more than once: {value}",
+            "Products bought more than once: {value}",
         ),
         ("payments:product",),
     ),

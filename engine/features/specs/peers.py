@@ -29,7 +29,7 @@ def _rank(
         direction,
         True,
         label,
-        words(f"{zh}的同类用户占比：{{value}}", f"Share of similar users {en}: {{value}}"),
+        words(f"{zh} {{value}} 的同类用户", f"{en} {{value}} of similar users"),
         (need,),
     )
 
@@ -54,8 +54,8 @@ def _median(
         True,
         label,
         words(
-            f"{zh}是同类用户中位数的 {{value}}",
-            f"{en} against the median of similar users: {{value}}",
+            f"{zh}是一般同类用户的 {{value}}",
+            f"{en} against a typical similar user: {{value}}",
         ),
         needs,
     )
@@ -68,8 +68,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "active_days_28d",
         -1,
         Words("活跃天数在同类中的位置", "active days among peers"),
-        "近 28 天活跃天数更少",
-        "with fewer active days in the last 28",
+        "近 28 天的活跃天数多于",
+        "Active on more of the last 28 days than",
         "events",
     ),
     _rank(
@@ -78,8 +78,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days_since_activity",
         1,
         Words("沉默时长在同类中的位置", "silence among peers"),
-        "沉默时间更短",
-        "with a shorter silence",
+        "没有活动的时间长于",
+        "Away for longer than",
         "events",
     ),
     _median(
@@ -97,9 +97,9 @@ SPECS: tuple[FeatureSpec, ...] = (
         "content_exhausted",
         "contents_90d",
         -1,
-        Words("内容数与同类之比", "contents against peers"),
+        Words("内容数与同类之比", "items against peers"),
         "近 90 天打开的内容数",
-        "Contents opened in the last 90 days",
+        "Items opened in 90 days",
         ("events:content",),
     ),
     _median(
@@ -118,8 +118,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days_since_payment",
         1,
         Words("距上次付款在同类中的位置", "time since payment among peers"),
-        "距上次付款更近",
-        "who paid more recently",
+        "距上次付款的时间长于",
+        "Longer since a payment than for",
         "payments",
     ),
     _rank(
@@ -128,8 +128,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "paid_365d",
         -1,
         Words("付款金额在同类中的位置", "amounts paid among peers"),
-        "近一年付款更少",
-        "who paid less in the last year",
+        "近一年付款多于",
+        "Paid more in the last year than",
         "payments",
     ),
 )

@@ -42,7 +42,7 @@ def _coupon_share(days: int) -> FeatureSpec:
         Words(f"近{days}天用券支付占比", f"share of payments with a coupon in {days} days"),
         words(
             f"近 {days} 天的支付里用优惠券的占比：{{value}}",
-            f"Share of the last {days} days' payments with a coupon: {{value}}",
+            f"Payments of the last {days} days made with a coupon: {{value}}",
         ),
         _COUPON,
     )
@@ -96,7 +96,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         1,
         True,
         Words("用券支付占比", "share of payments with a coupon"),
-        words("用优惠券的支付占比：{value}", "Share of payments with a coupon: {value}"),
+        words("用优惠券的支付占比：{value}", "Payments made with a coupon: {value}"),
         _COUPON,
     ),
     _coupon_share(90),
@@ -173,7 +173,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("续费价格变化", "price against the previous term"),
         words(
             "本期日均价是上一期的 {value}",
-            "This term's price per day against the previous: {value}",
+            "This term's price per day against the previous term's: {value}",
         ),
         _PRICED,
     ),

@@ -66,8 +66,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "rating",
         -1,
         True,
-        Words("平均评分", "mean rating"),
-        words("平均评分：{value}", "Mean rating: {value}"),
+        Words("平均评分", "average rating"),
+        words("平均评分：{value}", "Average rating: {value}"),
         _RATED,
     ),
     FeatureSpec(
@@ -92,8 +92,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         True,
         Words("最近评分变化", "change of the last rating"),
         words(
-            "最近一次评分比上一次高（负数为低）：{value}",
-            "The last rating is above the one before (below 0: under it) by {value}",
+            "最近一次评分与上一次之差（负数表示更低）：{value}",
+            "Last rating less the one before (below 0: it fell): {value}",
         ),
         _RATED,
     ),

@@ -80,10 +80,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days",
         1,
         True,
-        Words("近28天平均活动间隔", "mean gap between visits in 28 days"),
+        Words("近28天平均活动间隔", "average gap between visits in 28 days"),
         words(
             "近 28 天平均每隔 {value} 来一次",
-            "Mean gap between visits over the last 28 days: {value}",
+            "Average gap between visits over the last 28 days: {value}",
         ),
         ("events",),
     ),
@@ -98,10 +98,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days",
         0,
         False,
-        Words("近90天平均活动间隔", "mean gap between visits in 90 days"),
+        Words("近90天平均活动间隔", "average gap between visits in 90 days"),
         words(
             "近 90 天平均每隔 {value} 来一次",
-            "Mean gap between visits over the last 90 days: {value}",
+            "Average gap between visits over the last 90 days: {value}",
         ),
         ("events",),
     ),
@@ -144,7 +144,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("历史间隔不短于本次沉默的占比", "share of own gaps as long as this silence"),
         words(
             "以往的间隔里不短于这次沉默的占比：{value}",
-            "Share of earlier gaps at least as long as the present silence: {value}",
+            "Earlier gaps at least as long as the present silence: {value}",
         ),
         ("events",),
     ),
@@ -158,7 +158,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days",
         1,
         True,
-        Words("近28天活跃日平均距今", "mean age of active days in 28 days"),
+        Words("近28天活跃日平均距今", "average age of active days in 28 days"),
         words(
             "近 28 天的活跃日平均在 {value} 前",
             "Active days of the last 28 days lie on average {value} back",
@@ -175,9 +175,9 @@ SPECS: tuple[FeatureSpec, ...] = (
     _silence(
         "silence_vs_mean",
         "mean_gap_days_90d",
-        Words("沉默时长与平均间隔之比", "silence against mean gap"),
+        Words("沉默时长与平均间隔之比", "silence against average gap"),
         "近 90 天平均间隔",
-        "the mean gap of 90 days",
+        "the average gap of 90 days",
     ),
     _silence(
         "silence_vs_longest",
@@ -212,9 +212,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("活动间隔变化", "change in gaps between visits"),
         words(
             "近 28 天的平均间隔是近 90 天的 {value}",
-            "Mean gap of the last 28 days against that of 90 days: {value}",
+            "Average gap of the last 28 days against that of 90 days: {value}",
         ),
         ("events",),
+        trend=False,
     ),
     FeatureSpec(
         "last_streak_days",
@@ -257,8 +258,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         False,
         Words("近90天周末活跃占比", "share of weekends in 90 days"),
         words(
-            "近 90 天的活跃日里周末（按 UTC）的占比：{value}",
-            "Share of weekends (UTC) among the active days of 90 days: {value}",
+            "近 90 天的活跃日里落在周末的占比：{value}",
+            "Active days of the last 90 days on a weekend: {value}",
         ),
         ("events",),
     ),
@@ -280,7 +281,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近90天最常活跃的星期占比", "share of the busiest weekday in 90 days"),
         words(
             "近 90 天的活跃日集中在同一个星期几的占比：{value}",
-            "Share of the busiest weekday among the active days of 90 days: {value}",
+            "Active days of the last 90 days on the same weekday: {value}",
         ),
         ("events",),
     ),
@@ -298,7 +299,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近90天最常活跃时段占比", "share of the busiest quarter of the day in 90 days"),
         words(
             "近 90 天的行为集中在一天中同一时段（六小时）的占比：{value}",
-            "Share of the busiest six hours of the day in 90 days: {value}",
+            "Actions of the last 90 days within the same six hours: {value}",
         ),
         ("events",),
     ),

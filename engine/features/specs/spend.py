@@ -106,9 +106,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近期行为与历史水平之比", "recent actions against own history"),
         words(
             "最近 28 天的行为次数是自己历史水平的 {value}",
-            "Actions of the last 28 days against the own average: {value}",
+            "Actions of the last 28 days against the user's average: {value}",
         ),
         ("events",),
+        trend=False,
     ),
     FeatureSpec(
         "paid_total",
@@ -141,6 +142,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Paid in the last 90 days against the 90 before: {value}",
         ),
         _NEEDS,
+        trend=False,
     ),
     FeatureSpec(
         "mean_amount",
@@ -150,8 +152,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "money",
         0,
         False,
-        Words("平均付款金额", "mean amount paid"),
-        words("平均每次付款 {value}", "Mean amount of a payment: {value}"),
+        Words("平均付款金额", "average amount paid"),
+        words("平均每次付款 {value}", "Average payment: {value}"),
         _NEEDS,
     ),
     _amount(
@@ -183,10 +185,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "ratio",
         0,
         True,
-        Words("最近一次金额与平时之比", "last amount against own mean"),
+        Words("最近一次金额与平时之比", "last amount against own average"),
         words(
             "最近一次付款是自己平均金额的 {value}",
-            "The last payment against the own mean: {value}",
+            "The last payment against the user's average: {value}",
         ),
         _NEEDS,
     ),
@@ -204,10 +206,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "ratio",
         -1,
         True,
-        Words("最近三次金额与平时之比", "last three amounts against own mean"),
+        Words("最近三次金额与平时之比", "last three amounts against own average"),
         words(
             "最近三次付款的平均金额是自己平均的 {value}",
-            "The mean of the last three payments against the own mean: {value}",
+            "The last three payments against the user's average: {value}",
         ),
         _NEEDS,
     ),

@@ -92,7 +92,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("超过三天未解决工单数", "tickets unresolved for three days"),
         words(
             "提交三天以上仍未解决的工单数（近 180 天）：{value}",
-            "Tickets of the last 180 days unresolved for more than three days: {value}",
+            "Tickets of the last 180 days open for over three days: {value}",
         ),
         _TICKETS,
         absent=0,
@@ -123,8 +123,8 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days",
         1,
         True,
-        Words("工单平均解决时长", "mean time to solve a ticket"),
-        words("工单平均 {value} 解决", "Mean time until a ticket was solved: {value}"),
+        Words("工单平均解决时长", "average time to solve a ticket"),
+        words("工单平均 {value} 解决", "Average time until a ticket was solved: {value}"),
         ("messages:ticket", "messages:resolved"),
     ),
     FeatureSpec(
@@ -138,7 +138,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近180天重复工单数", "repeated tickets in 180 days"),
         words(
             "近 180 天里两周内再次提交的工单数：{value}",
-            "Tickets of the last 180 days that followed another within two weeks: {value}",
+            "Repeated tickets (within two weeks) in the last 180 days: {value}",
         ),
         _TICKETS,
         absent=0,
@@ -195,7 +195,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近365天退款金额占比", "share of money refunded in 365 days"),
         words(
             "近 365 天退款占付款金额的 {value}",
-            "Share of the last 365 days' payments that was refunded: {value}",
+            "Refunded part of the last 365 days' payments: {value}",
         ),
         _REFUNDS,
     ),

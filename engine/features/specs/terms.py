@@ -159,7 +159,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("沉默时长与剩余天数之比", "silence against days left"),
         words(
             "这次沉默的时长是会员剩余天数的 {value}",
-            "The present silence against the days left of the membership: {value}",
+            "The present silence against the membership's days left: {value}",
         ),
         ("subscriptions", "events"),
     ),
@@ -174,7 +174,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("本期开通前的空档", "gap before the present term"),
         words(
             "本期开通前会员中断了 {value}（负数表示提前续费）",
-            "Time without a membership before the present term (below 0: renewed early): {value}",
+            "Gap before the present term (below 0: renewed early): {value}",
         ),
         _TERMS,
     ),

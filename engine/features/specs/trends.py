@@ -22,6 +22,7 @@ def _trend(
         label,
         words(zh, en),
         (need,),
+        trend=False,
     )
 
 
@@ -40,6 +41,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Time spent in the last 28 days against the 8 weeks before: {value}",
         ),
         ("events:duration",),
+        trend=False,
     ),
     FeatureSpec(
         "activity_trend",
@@ -57,6 +59,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Active days in the last 28 days against the 8 weeks before: {value}",
         ),
         ("events",),
+        trend=False,
     ),
     _trend(
         "activity_trend_days",

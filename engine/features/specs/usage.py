@@ -49,6 +49,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Usage in the last 28 days against the 8 weeks before: {value}",
         ),
         _NEEDS,
+        trend=False,
     ),
     FeatureSpec(
         "usage_mean_28d",
@@ -61,7 +62,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近28天每次用量", "usage per action in 28 days"),
         words(
             "最近 28 天每次的平均用量：{value}",
-            "Mean usage of an action over the last 28 days: {value}",
+            "Average usage at a time over the last 28 days: {value}",
         ),
         _NEEDS,
     ),
@@ -76,9 +77,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("每次用量变化", "change in usage per action"),
         words(
             "最近 28 天每次的平均用量是近 90 天的 {value}",
-            "Mean usage of an action in the last 28 days against the last 90: {value}",
+            "Usage at a time in the last 28 days against the last 90: {value}",
         ),
         _NEEDS,
+        trend=False,
     ),
     FeatureSpec(
         "usage_lowest_28d",
@@ -91,7 +93,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近28天最低一次用量", "lowest usage in 28 days"),
         words(
             "最近 28 天最低一次的用量：{value}",
-            "Lowest usage of an action in the last 28 days: {value}",
+            "Lowest usage at a time in the last 28 days: {value}",
         ),
         _NEEDS,
     ),

@@ -37,7 +37,7 @@ def _completion(days: int) -> FeatureSpec:
         Words(f"近{days}天内容完成率", f"completion in {days} days"),
         words(
             f"近 {days} 天打开的内容里学完的占比：{{value}}",
-            f"Share of contents opened in the last {days} days and finished: {{value}}",
+            f"Items opened in the last {days} days that were finished: {{value}}",
         ),
         _CONTENTS,
     )
@@ -71,10 +71,10 @@ def _progress(days: int) -> FeatureSpec:
         "share",
         -1,
         True,
-        Words(f"近{days}天平均学习进度", f"mean progress in {days} days"),
+        Words(f"近{days}天平均学习进度", f"average progress in {days} days"),
         words(
             f"最近 {days} 天每次学习平均完成 {{value}}",
-            f"Mean share of an item taken in over the last {days} days: {{value}}",
+            f"How far items were followed in the last {days} days: {{value}}",
         ),
         ("events:progress",),
     )
@@ -90,7 +90,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         -1,
         True,
         Words("内容完成率", "completion"),
-        words("打开过的内容里学完的占比：{value}", "Share of opened contents finished: {value}"),
+        words("打开过的内容里学完的占比：{value}", "Opened items that were finished: {value}"),
         _CONTENTS,
     ),
     _completion(28),
@@ -103,10 +103,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "count",
         1,
         True,
-        Words("近90天未学完内容数", "unfinished contents in 90 days"),
+        Words("近90天未学完内容数", "unfinished items in 90 days"),
         words(
             "近 90 天打开却没学完的内容数：{value}",
-            "Contents opened in the last 90 days and not finished: {value}",
+            "Items opened in the last 90 days and not finished: {value}",
         ),
         _CONTENTS,
         absent=0,
@@ -120,10 +120,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "count",
         1,
         True,
-        Words("近90天中断的内容数", "contents left off in 90 days"),
+        Words("近90天中断的内容数", "items left off in 90 days"),
         words(
-            "学到一半、已有 28 天以上没再打开的内容数（近 90 天）：{value}",
-            "Contents of the last 90 days left unfinished for four weeks or more: {value}",
+            "近 90 天里学到一半、四周以上没再打开的内容数：{value}",
+            "Items left half-way for four weeks or more (of 90 days): {value}",
         ),
         _CONTENTS,
         absent=0,
@@ -144,6 +144,7 @@ SPECS: tuple[FeatureSpec, ...] = (
             "Lessons finished in the last 28 days against the last 90: {value}",
         ),
         ("events:finished",),
+        trend=False,
     ),
     FeatureSpec(
         "finished_share_28d",
@@ -156,7 +157,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("近28天学习中学完的占比", "share of learning that finished a lesson in 28 days"),
         words(
             "最近 28 天的学习里学完课时的占比：{value}",
-            "Share of the last 28 days' learning that finished a lesson: {value}",
+            "Learning in the last 28 days that finished a lesson: {value}",
         ),
         ("events:finished",),
     ),
@@ -173,9 +174,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("学习进度变化", "trend of progress"),
         words(
             "最近 28 天每次学习的完成度是近 90 天的 {value}",
-            "Share of an item taken in, the last 28 days against 90: {value}",
+            "How far items were followed, the last 28 days against 90: {value}",
         ),
         ("events:progress",),
+        trend=False,
     ),
     FeatureSpec(
         "days_since_finished",
@@ -200,7 +202,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         Words("本期会员未使用天数占比", "unused share of the term"),
         words(
             "本期会员里没有使用的天数占比：{value}",
-            "Share of this term's days without any use: {value}",
+            "Days of this term without any use: {value}",
         ),
         ("subscriptions", "events"),
     ),
@@ -258,7 +260,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         1,
         True,
         Words("已购未打开内容数", "bought and never opened"),
-        words("买了却从没打开的内容数：{value}", "Contents bought and never opened: {value}"),
+        words("买了却从没打开的内容数：{value}", "Items bought and never opened: {value}"),
         ("payments:content", "events:content"),
         absent=0,
     ),
@@ -270,10 +272,10 @@ SPECS: tuple[FeatureSpec, ...] = (
         "share",
         1,
         True,
-        Words("已购内容未打开占比", "share of bought contents never opened"),
+        Words("已购内容未打开占比", "share of bought items never opened"),
         words(
             "买过的内容里从没打开的占比：{value}",
-            "Share of the contents bought that were never opened: {value}",
+            "Bought items that were never opened: {value}",
         ),
         ("payments:content", "events:content"),
     ),

@@ -106,7 +106,7 @@ def test_the_earlier_value_is_the_users_own(world) -> None:  # type: ignore[no-u
         for reason in one.reasons:
             if reason.feature == "sequence":
                 continue
-            ends_new = reason.words.en.endswith("; 4 weeks before: not yet a user")
+            ends_new = reason.words.en.endswith("; new in the last 4 weeks")
             if newcomers[row]:
                 assert reason.earlier is None
                 assert ends_new == (reason.value is not None)
