@@ -15,6 +15,9 @@ from engine.errors import UsageError
 from engine.evaluation.alarms import cutoff_shift, stop_at_a_leak
 from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import baseline_chosen, baseline_shipped, gate
+from engine.evaluation.reasons import reasons_hold
+from engine.explain.fidelity import faithfulness
+from engine.faithfulness import Faithfulness
 from engine.features.build import FEATURE_VERSION
 from engine.features.catalogue import SPECS
 from engine.features.frame import concatenate
@@ -42,6 +45,9 @@ Progress = Callable[[str, float, Mapping[str, object]], None]
 BASELINE = "hist_gradient_boosting"
 """The plain model that the gate compares with."""
 
+
+GROUPS = {spec.name: spec.group for spec in SPECS}
+"""The group of features that each column is explained by."""
 
 SEQUENCE_TREES = "sequence_trees"
 """The choice of a model that asks for pretraining whatever the settings say."""
@@ -154,7 +160,8 @@ def retrain(
         should_stop=should_stop,
     )
     progress("evaluate", 0.9, {})
-    chosen, verdict, said = judged(rows, challenger, champion, model, settings)
+    judgement = judged(rows, challenger, champion, model, settings)
+    chosen, verdict, said = judgement.model, judgement.verdict, judgement.said
     partners = []
     if (vector_trial := challenger.vector) is not None:
         partners.append(vector_trial.words(VECTOR, asked_for=model == SEQUENCE_TREES))
@@ -193,6 +200,7 @@ def retrain(
         by_cutoff=tested.by_cutoff,
         calibration=tested.calibration,
         coverage=coverage,
+        faithfulness=judgement.faithfulness,
     )
     progress("writing", 0.99, {})
     registry.save(chosen, card, now=now, actor=actor)
@@ -227,17 +235,29 @@ def payment_window_days(rule: ChurnRule) -> float | None:
     return rule.lead_days + rule.horizon_days if rule.kind == "no_payment" else None
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The model to register, the verdict on it, and what every model would have served."""
+
+    model: RiskModel
+    verdict: GateVerdict
+    said: dict[str, Served]
+    faithfulness: Faithfulness  # of the model's reasons
+
+
 def judged(
     rows: Rows,
     challenger: Challenger,
     champion: ServedModel | None,
     wished: str,
     settings: Settings,
-) -> tuple[RiskModel, GateVerdict, dict[str, Served]]:
-    """The model to register, the verdict on it, and what every model would have served.
+    *,
+    groups: Mapping[str, str] = GROUPS,
+) -> Judgement:
+    """The model to register is the challenger; where nobody wished for a certain model and the
+    plain baseline is provably better, it is the baseline, judged in its place.
 
-    That is the challenger; where nobody wished for a certain model and the plain baseline is
-    provably better, it is the baseline, judged in its place.
+    `groups` maps every column to the group that explains it.
     """
     candidates = {"challenger": challenger.model, "champion": champion, **challenger.singles}
     asked = {name: served(one, rows.test) for name, one in candidates.items() if one is not None}
@@ -246,6 +266,13 @@ def judged(
 
     def alike(risk: NDArray[np.float64]) -> tuple[bool, Words] | None:
         return same_for_groups(risk, tested.frame, tested.label, rows.groups, settings)
+
+    def faithful(model: RiskModel, name: str) -> Faithfulness:
+        second = None if challenger.first_fits is None else challenger.first_fits.of(model)
+        seed = settings.training.seed
+        return faithfulness(
+            model, tested.frame, groups, risk=said[name].risk, seed=seed, second=second
+        )
 
     judge = partial(
         gate,
@@ -258,25 +285,32 @@ def judged(
         incomparable=champion is not None and "champion" not in said,
         economics=rows.test.economics,
     )
+    found = faithful(challenger.model, "challenger")
     verdict = judge(
         challenger=said["challenger"].risk,
         baseline=said[BASELINE].risk,
         groups=alike(said["challenger"].risk),
+        reasons=reasons_hold(found, settings.reasons),
     )
     kind = challenger.model.kind
     if wished != "auto" or not (verdict.baseline_wins or kind == BASELINE):
-        return challenger.model, verdict, said
+        return Judgement(challenger.model, verdict, said, found)
     if kind == BASELINE:
         chosen = (*verdict.statements, baseline_chosen())
-        return challenger.model, replace(verdict, statements=chosen, baseline_wins=True), said
-    again = judge(challenger=said[BASELINE].risk, baseline=None, groups=alike(said[BASELINE].risk))
+        verdict = replace(verdict, statements=chosen, baseline_wins=True)
+        return Judgement(challenger.model, verdict, said, found)
+    baseline = challenger.singles[BASELINE]
+    found = faithful(baseline, BASELINE)
+    again = judge(
+        challenger=said[BASELINE].risk,
+        baseline=None,
+        groups=alike(said[BASELINE].risk),
+        reasons=reasons_hold(found, settings.reasons),
+    )
     shipped = (*again.statements, baseline_shipped(kind))
     beaten = {f"{kind} (beaten)": said["challenger"], "challenger": said[BASELINE]}
-    return (
-        challenger.singles[BASELINE],
-        replace(again, statements=shipped, baseline_wins=True),
-        said | beaten,
-    )
+    verdict = replace(again, statements=shipped, baseline_wins=True)
+    return Judgement(baseline, verdict, said | beaten, found)
 
 
 def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:

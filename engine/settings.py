@@ -165,6 +165,17 @@ class MonitorSettings(Section):
     """Smaller groups are not compared. 人数更少的分组不作比较。"""
 
 
+class ReasonSettings(Section):
+    """Checks of a challenger's reasons, on 300 test users. 新模型的原因核验（测试用户 300 位）。"""
+
+    least_lowered: Share = 0.9
+    """Users whose risk falls without their first reason. 去除首要原因后风险下降的用户比例下限。"""
+    least_complete: Share = 0.95
+    """Users whose reasons add up to the risk within 1 %. 原因之和与风险相符的用户比例下限。"""
+    least_same_first: Share = 0.6
+    """Users to whom another fit gives the same first reason. 另一次拟合首要原因相同的比例下限。"""
+
+
 class Settings(Section):
     """The whole file; every key has a default, so an empty file is valid."""
 
@@ -172,6 +183,7 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     risk: RiskSettings = RiskSettings()
+    reasons: ReasonSettings = ReasonSettings()
     monitor: MonitorSettings = MonitorSettings()
     outreach: OutreachSettings = OutreachSettings()
 

@@ -20,6 +20,8 @@ from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import gate
 from engine.evaluation.metrics import metrics
 from engine.evaluation.paired import MetricName, metric_interval
+from engine.evaluation.reasons import reasons_hold
+from engine.explain.fidelity import faithfulness
 from engine.features.attributes.frames import labelled_users
 from engine.features.attributes.schema import Attribute, columns_of, learn_attributes, timeless
 from engine.features.attributes.served import (
@@ -113,6 +115,10 @@ def retrain_timeless(
     if champion is not None:
         risks[f"champion {champion_id}"] = champion
     counts = _contacted(places, rows.frame.user_ids, table.as_of)
+    groups = {spec.name: spec.group for spec in attribute_specs(attributes)}
+    faithful = faithfulness(
+        fit.model, rows.frame, groups, risk=fit.risk, seed=settings.training.seed
+    )
     verdict = gate(
         rows.label,
         rows.frame.user_ids,
@@ -122,6 +128,7 @@ def retrain_timeless(
         seed=settings.training.seed,
         labels=counts,
         incomparable=champion_id != "" and champion is None,
+        reasons=reasons_hold(faithful, settings.reasons),
     )
     measured = {
         name: _measure(name, rows.label, risk, table.as_of, settings)
@@ -144,6 +151,7 @@ def retrain_timeless(
         labels=counts,
         seconds=fit.seconds,
         seed=settings.training.seed,
+        faithfulness=faithful,
         coverage=coverage,
     )
     progress("writing", 0.99, {})

@@ -40,6 +40,7 @@ def gate(
     incomparable: bool = False,
     economics: Economics | None = None,
     groups: tuple[bool, Words] | None = None,
+    reasons: tuple[bool, Words] | None = None,
 ) -> GateVerdict:
     """The verdict on N common test rows: `label` of 0 and 1, `users` to cluster on, three risks.
 
@@ -53,7 +54,8 @@ def gate(
       would show by chance on so few rows (95 % of draws);
     - the baseline (HistGradientBoosting on the same columns) is not provably better by more than
       the margin: if it is, the baseline should be shipped;
-    - `groups`, where they could be compared, are served alike (told with the words).
+    - `groups`, where they could be compared, are served alike (told with the words);
+    - `reasons`, where they were checked, hold (told with the words).
     `weight` (N,) is that of honest labelling. `labels` (what it did to the rows) adds a statement
     where contacted users cannot be compared with a holdout. `incomparable`: a champion is there,
     but reads columns that these rows do not have; the challenger is then judged as a first model,
@@ -91,8 +93,7 @@ def gate(
         loss = compare(baseline, "log_loss")
         baseline_wins = loss.low > 0 and loss.estimate > limits.log_loss_margin
         said.append((not baseline_wins, _against_baseline(loss, baseline_wins)))
-    if groups is not None:
-        said.append(groups)
+    said += [one for one in (groups, reasons) if one is not None]
     if labels is not None and labels.treated_inside and not labels.holdout:
         said.append((True, _not_verifiable(labels.treated_inside)))
     wins = all(passed for passed, _ in said)

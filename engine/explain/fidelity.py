@@ -7,7 +7,7 @@ groups alike (Kendall's tau-b), and does it name the same first reason?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,6 @@ from engine.explain.components import SEQUENCE, TEXT
 from engine.explain.removal import Removal
 from engine.faithfulness import Faithfulness, SecondOpinion, Stability
 from engine.features.frame import FeatureFrame
-from engine.features.spec import FeatureSpec
 from engine.models.cross_fit import CrossFitted, ServedModel, parts
 
 MOST_USERS = 300
@@ -37,7 +36,7 @@ Mask = NDArray[np.bool_]
 def faithfulness(
     model: ServedModel,
     frame: FeatureFrame,
-    specs: Iterable[FeatureSpec],
+    groups: Mapping[str, str],
     *,
     risk: Floats,
     seed: int,
@@ -47,15 +46,15 @@ def faithfulness(
 ) -> Faithfulness:
     """The checks on at most `most_users` rows, drawn from the half with the higher `risk` (N,).
 
-    Nobody reads the reasons of the other half, and there the first one may be next to nothing.
-    `second` is a model of the same recipe and columns; a cross-fitted model brings its own: the
-    member of the next fold. Costs two attributions and about 50 predictions a user.
+    `groups` maps every column of the model to its group. Nobody reads the reasons of the other
+    half, and there the first one may be next to nothing. `second` is a model of the same recipe and
+    columns; a cross-fitted model brings its own: the member of the next fold. Costs two
+    attributions and about 50 predictions a user.
     """
     against: SecondOpinion = "first_fit"
     if second is None and isinstance(model, CrossFitted):
         members = model.members
         second, against = replace(model, members=(*members[1:], members[0])), "other_fold"
-    groups = {spec.name: spec.group for spec in specs}
     rng = np.random.default_rng(seed)
     asked = frame.take(_drawn(risk, most_users, rng))
     found = _explained(model, asked, groups, panel_size)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from engine.calibrated import CalibrationCheck
+from engine.faithfulness import Faithfulness
 from engine.horizons import IntervalCoverage
 from engine.types.intervals import Interval
 from engine.types.words import Words
@@ -99,6 +100,7 @@ class ModelCard:
     by_cutoff: tuple[Metrics, ...] = ()  # the test, one cutoff each, ascending
     calibration: CalibrationCheck | None = None  # None: not measured
     coverage: IntervalCoverage | None = None  # None: not measured
+    faithfulness: Faithfulness | None = None  # of the reasons; None: not measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,9 @@ def test_a_useless_net_gives_way_to_the_baseline(planted: Callable[..., Labelled
         labels=LabelCounts(untreated=6_000),
         groups=NOBODY,
     )
-    chosen, verdict, said = judged(rows, trained, None, "auto", Settings())
+    groups = {column: column for column in parts[0].frame.columns}
+    found = judged(rows, trained, None, "auto", Settings(), groups=groups)
+    chosen, verdict, said = found.model, found.verdict, found.said
     assert chosen.kind == "hist_gradient_boosting"
     assert verdict.baseline_wins
     assert verdict.wins
@@ -136,13 +138,17 @@ def test_a_useless_net_gives_way_to_the_baseline(planted: Callable[..., Labelled
     assert verdict.statements[-1].zh.endswith("因此登记的是基线模型。")
     np.testing.assert_array_equal(said["challenger"].risk, said["hist_gradient_boosting"].risk)
     assert "churn_net (beaten)" in said
+    # the reasons checked are those of the model that is registered, against its own first fit
+    assert found.faithfulness.users == 300
+    assert found.faithfulness.stability is not None
+    assert found.faithfulness.lowered > 0.9 * found.faithfulness.tested
 
-    wished, kept, _ = judged(rows, trained, None, "churn_net", Settings())
-    assert wished.kind == "churn_net"  # asked for by name: the verdict says no, and why
-    assert not kept.wins
-    assert any(words.en.endswith("ship the baseline.") for words in kept.statements)
+    wished = judged(rows, trained, None, "churn_net", Settings(), groups=groups)
+    assert wished.model.kind == "churn_net"  # asked for by name: the verdict says no, and why
+    assert not wished.verdict.wins
+    assert any(words.en.endswith("ship the baseline.") for words in wished.verdict.statements)
 
     preferred = replace(trained, model=trained.singles["hist_gradient_boosting"])
-    own, verdict, _ = judged(rows, preferred, None, "auto", Settings())
-    assert own is preferred.model
-    assert "On the calibration rows the baseline" in verdict.statements[-1].en
+    own = judged(rows, preferred, None, "auto", Settings(), groups=groups)
+    assert own.model is preferred.model
+    assert "On the calibration rows the baseline" in own.verdict.statements[-1].en

@@ -69,6 +69,9 @@ FIELDS = [
     ("risk", "save_rate", "0.2", 0.2),
     ("risk", "value_horizon_days", "180", 180),
     ("risk", "margin", "0.3", 0.3),
+    ("reasons", "least_lowered", "0.8", 0.8),
+    ("reasons", "least_complete", "0.9", 0.9),
+    ("reasons", "least_same_first", "0.5", 0.5),
     ("monitor", "most_group_gap", "0.2", 0.2),
     ("monitor", "smallest_group", "50", 50),
     ("outreach", "holdout", "0.2", 0.2),
@@ -121,7 +124,7 @@ def test_an_unknown_section_names_line_and_nearest(tmp_path: Path) -> None:
         load_settings(tmp_path)
     assert str(raised.value) == (
         f"{path}, line 2: outreech is not known. "
-        "The keys here are workspace, data, training, risk, monitor, outreach. "
+        "The keys here are workspace, data, training, risk, reasons, monitor, outreach. "
         "Did you mean 'outreach'?"
     )
 

@@ -67,7 +67,7 @@ def test_a_user_without_his_events_has_those_of_others(world: World) -> None:
 def test_the_first_reason_of_most_users_holds(world: World) -> None:
     frame = world.fresh.frame
     risk = world.blend.predict(frame).risk
-    found = faithfulness(world.blend, frame, SPECS, risk=risk, seed=1, most_users=60)
+    found = faithfulness(world.blend, frame, GROUPS, risk=risk, seed=1, most_users=60)
     assert found.users == 60
     assert found.lowered / found.tested > 0.9
     assert found.random_lowered / found.tested < 0.7
@@ -81,7 +81,7 @@ def test_a_model_agrees_with_itself(world: World) -> None:
     frame = world.fresh.frame
     risk = world.logistic.predict(frame).risk
     found = faithfulness(
-        world.logistic, frame, SPECS, risk=risk, seed=1, second=world.logistic
+        world.logistic, frame, GROUPS, risk=risk, seed=1, second=world.logistic
     ).stability
     assert found is not None
     assert found.kendall == pytest.approx(1.0)
@@ -92,7 +92,7 @@ def test_another_kind_of_model_agrees_less_than_with_itself(world: World) -> Non
     frame = world.fresh.frame
     risk = world.trees.predict(frame).risk
     found = faithfulness(
-        world.trees, frame, SPECS, risk=risk, seed=1, second=world.logistic
+        world.trees, frame, GROUPS, risk=risk, seed=1, second=world.logistic
     ).stability
     assert found is not None
     assert 0.2 < found.kendall < 0.99
@@ -102,7 +102,7 @@ def test_another_kind_of_model_agrees_less_than_with_itself(world: World) -> Non
 def test_a_cross_fitted_model_asks_the_next_fold(world: World) -> None:
     model = CrossFitted((world.trees, world.trees, world.logistic))
     frame = world.fresh.frame
-    found = faithfulness(model, frame, SPECS, risk=model.predict(frame).risk, seed=1)
+    found = faithfulness(model, frame, GROUPS, risk=model.predict(frame).risk, seed=1)
     assert found.users == 100
     assert found.lowered / found.tested > 0.9
     assert found.stability is not None
@@ -112,7 +112,9 @@ def test_a_cross_fitted_model_asks_the_next_fold(world: World) -> None:
 
 def test_nobody_to_ask(world: World) -> None:
     frame = world.fresh.frame.take(np.arange(0))
-    found = faithfulness(world.trees, frame, SPECS, risk=np.zeros(0), seed=1, second=world.logistic)
+    found = faithfulness(
+        world.trees, frame, GROUPS, risk=np.zeros(0), seed=1, second=world.logistic
+    )
     assert (found.users, found.tested, found.lowered) == (0, 0, 0)
     assert found.drops == (0.0, 0.0, 0.0)
 
