@@ -115,7 +115,7 @@ def collect_rows(
     )
 
 
-def tested_rows(
+def rejudged_rows(
     places: Places, settings: Settings, cutoffs: Sequence[datetime]
 ) -> tuple[JudgedRows, Groups]:
     """The rows of the test `cutoffs` again, from the data and the log of today; and the groups."""

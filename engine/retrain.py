@@ -24,7 +24,7 @@ from engine.features.frame import concatenate
 from engine.horizons import HORIZONS
 from engine.models.nets.config import SEQUENCE_MODELS, TIMED_MODELS
 from engine.monitor.fairness import same_for_groups
-from engine.phases import Rows, collect_rows, tested_rows
+from engine.phases import Rows, collect_rows, rejudged_rows
 from engine.places import Places
 from engine.registry import Registry
 from engine.served import Served, evaluation, metrics_of, other_columns, served
@@ -322,7 +322,7 @@ def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeas
         measured, label, risk = remeasure_timeless(places, settings, champion)
         return Remeasured(Evaluation(measured, (), None), label, risk)
     model = Registry(places.models, places.ledger).load(champion.model_id)
-    test, _ = tested_rows(places, settings, champion.test.cutoffs)
+    test, _ = rejudged_rows(places, settings, champion.test.cutoffs)
     said = served(model, test)
     if said is None:
         raise other_columns(champion.model_id)

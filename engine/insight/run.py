@@ -16,7 +16,7 @@ from engine.insight.measure import Judged, measure
 from engine.insight.report import Insight
 from engine.models.cross_fit import ServedModel
 from engine.monitor.groups import read_groups
-from engine.phases import tested_rows
+from engine.phases import rejudged_rows
 from engine.places import Places
 from engine.registry import Registry
 from engine.served import other_columns, served, with_columns
@@ -61,7 +61,7 @@ def _judged(
             groups = read_groups(connection, as_of)
         specs = attribute_specs(attributes_of(model.metadata))
         return Judged(rows, model.predict(rows.frame).risk, groups, (as_of,)), specs
-    test, groups = tested_rows(places, settings, card.test.cutoffs)
+    test, groups = rejudged_rows(places, settings, card.test.cutoffs)
     said, rows = served(model, test), test.rows
     frame = with_columns(rows.frame, model.columns)
     if said is None or frame is None:

@@ -49,6 +49,9 @@ def test_from_file_to_outbox(
     groups = {reason["group"] for reason in why["reasons"]}
     assert {"history", "term_ending"} <= groups  # by the mapping, and by the name "contract"
     assert card["test"].items() <= command(capsys, workspace, "evaluate").items()
+    whole = command(capsys, workspace, "insight")
+    assert whole["groups"][0]["group"] in ("history", "term_ending")  # as planted
+    assert whole["rows"] == 420
 
     plan = command(capsys, workspace, "plan", "--limit", "20", "--percent", "10")
     assert plan["to_send"] + plan["held_out"] == 20
