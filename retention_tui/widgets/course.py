@@ -12,6 +12,9 @@ from retention_tui.widgets.charts import spark
 CURVE_CELLS = 12
 """Of the drawn course: one column each step of the rule's window."""
 
+LINE_DAYS = 3
+"""That the line of a screen names; `retention why` has all."""
+
 
 def course_line(told: RiskByDay | None) -> Content:
     """The interval, the days that operators ask for, and the curve."""
@@ -24,11 +27,11 @@ def course_line(told: RiskByDay | None) -> Content:
             "$interval  [$foreground-muted]$days[/]", interval=interval, days=no_days()
         )
     on_days = (
-        t("day {day} {risk}", day=point.day, risk=number(point.risk, 2))
-        for point in asked_days(told)
+        t("{day} {risk}", day=point.day, risk=number(point.risk, 2))
+        for point in _some(asked_days(told))
     )
     return Content.from_markup(
-        "$interval  [$foreground-muted]$title[/] $days  $curve",
+        "$interval  $curve  [$foreground-muted]$title[/] $days",
         interval=interval,
         title=title_of(told),
         days="  ".join(on_days),
@@ -38,7 +41,7 @@ def course_line(told: RiskByDay | None) -> Content:
 
 def title_of(told: RiskByDay) -> str:
     """What the numbers of the days say."""
-    return t("gone by") if told.event == "leave" else t("not seen again by")
+    return t("gone by day") if told.event == "leave" else t("not back by day")
 
 
 def not_stored() -> str:
@@ -67,6 +70,11 @@ def asked_days(told: RiskByDay) -> tuple[RiskOnDay, ...]:
     return tuple(
         point for point in told.days if point.day in STANDARD_DAYS or point.day == told.days[-1].day
     )
+
+
+def _some(days: tuple[RiskOnDay, ...]) -> tuple[RiskOnDay, ...]:
+    """The first, one in the middle and the last: what one line of 80 cells holds."""
+    return days if len(days) <= LINE_DAYS else (days[0], days[len(days) // 2], days[-1])
 
 
 def curve(told: RiskByDay) -> str:

@@ -24,6 +24,7 @@ from engine.data.quality.report import (
     TableQuality,
 )
 from engine.errors import RetentionError, UsageError
+from engine.horizons import RiskByDay, RiskOnDay
 from engine.insight.report import Insight
 from engine.monitor.report import (
     ColumnDrift,
@@ -175,6 +176,16 @@ def model_card(model_id: str, state: str, auc: float, day: int) -> ModelCard:
     )
 
 
+def by_day(risk: float) -> RiskByDay:
+    """A course of return: everybody is away at first, `risk` of them at the end."""
+    days = {9: 0.6, 14: 0.35, 21: 0.2, 30: 0.1, 35: 0.0}
+    told = tuple(
+        RiskOnDay(day, away, away - 0.04, min(1.0, away + 0.05))
+        for day, away in ((day, risk + (1 - risk) * share) for day, share in days.items())
+    )
+    return RiskByDay(0.9, told[-1].low, told[-1].high, "return", 7, told)
+
+
 def user_detail(row: RiskRow) -> UserDetail:
     shares = (0.41, 0.22, 0.12, 0.09, -0.08)
     return UserDetail(
@@ -204,6 +215,7 @@ def user_detail(row: RiskRow) -> UserDetail:
             model_id="blend-1",
             cutoff=CUTOFF,
         ),
+        by_day=by_day(row.risk),
         timeline=(
             TimelineEntry(CUTOFF - timedelta(days=1), "payment:failed", "年度会员续费", 365.0),
             TimelineEntry(CUTOFF - timedelta(days=3), "message:ticket", "无法播放第 12 课"),
