@@ -43,7 +43,7 @@ def _drop_order(specs: Sequence[ActionSpec]) -> list[ActionSpec]:
         return [common[name] for name in names if name in common]
 
     return [
-        *those("app.quit", "app.back", "app.palette"),
+        *those("app.palette", "app.quit", "app.back"),
         *reversed(own[5:]),
         *those("app.retrain"),
         *reversed(own[2:5]),

@@ -167,6 +167,7 @@ def switch_language(app: Terminal) -> None:
     text = app.wait_for(r"^ In service ")
     assert "4 Models" in text
     assert "? help" in text
+    assert "q quit" in text
 
 
 def the_command_line_agrees(app: Terminal, *, high: int, logged: int, champion: str) -> None:
