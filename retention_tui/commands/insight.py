@@ -16,7 +16,7 @@ from retention_tui.widgets.cells import fit
 from retention_tui.widgets.charts import bar
 
 LABEL_CELLS = 24
-SEGMENT_CELLS = 40
+SEGMENT_CELLS = 34
 VALUE_CELLS = 16
 BAR_CELLS = 10
 
@@ -55,12 +55,11 @@ def show_insight(session: Session, found: Insight) -> None:
         print(words.pick(language))
     print()
     session.table(
-        ("group of features", "share", "sets apart", "loss when dealt anew", "AUC lost"),
+        ("group of features", "sets apart", "loss when dealt anew", "AUC lost"),
         (
             (
                 fit(one.words.pick(language), LABEL_CELLS),
-                bar(one.share, BAR_CELLS),
-                f"{number(one.contribution, 3)} {percent(one.share)}",
+                f"{bar(one.share, BAR_CELLS)} {number(one.contribution, 3)} {percent(one.share)}",
                 band(one.log_loss),
                 number(one.roc_auc.estimate if one.roc_auc else None, 4),
             )
