@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.effects.honest_labels import Contacts
 from engine.store.lease import lease
 from engine.types import InterventionRow, LogPage
+
+if TYPE_CHECKING:
+    import duckdb
 
 LOG_SCHEMA_VERSION = 1
 
@@ -96,13 +99,12 @@ def page(ledger: Path, text: str, start: int, count: int) -> LogPage:
     return LogPage(tuple(_row(row) for row in rows), start, int(total))
 
 
-def contacts_of(ledger: Path, user_id: str) -> tuple[InterventionRow, ...]:
+def contacts_of(ledger: duckdb.DuckDBPyConnection, user_id: str) -> tuple[InterventionRow, ...]:
     """Everything that was decided for one user, newest first."""
-    with lease(ledger) as connection:
-        rows = connection.execute(
-            f"{_ROWS} WHERE i.user_id = ? ORDER BY i.decided_at DESC, i.intervention_id DESC",
-            [user_id],
-        ).fetchall()
+    rows = ledger.execute(
+        f"{_ROWS} WHERE i.user_id = ? ORDER BY i.decided_at DESC, i.intervention_id DESC",
+        [user_id],
+    ).fetchall()
     return tuple(_row(row) for row in rows)
 
 

@@ -6,19 +6,23 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from engine.data.attributes import attributes_of_user
+from engine.data.summary import churn_rule
 from engine.errors import ModelError, UsageError
 from engine.horizons import RiskByDay
 from engine.outreach.log import contacts_of
 from engine.places import Places
+from engine.profile.unscored import NOT_YET, why_unscored
 from engine.ranking.pages import ROW_COLUMNS, risk_row
 from engine.registry import Registry
 from engine.scoring import run_of
 from engine.store.codec import from_text
 from engine.store.lease import lease
-from engine.types import Explanation, Reason, RiskRow, ScoringRun, TimelineEntry, UserDetail
+from engine.types import Explanation, Reason, RiskRow, ScoringRun, TimelineEntry, UserDetail, Words
 
 if TYPE_CHECKING:
     import duckdb
+
+    from engine.models.intervals import RiskIntervals
 
 TIMELINE_ENTRIES = 200
 """How many of the newest facts the user screen holds."""
@@ -29,6 +33,7 @@ class Users:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._intervals: dict[str, RiskIntervals | None] = {}  # a saved model does not change
 
     def detail(self, user_id: str) -> UserDetail:
         """Everything known of `user_id`.
@@ -48,13 +53,14 @@ class Users:
             ).fetchall()
             attributes = attributes_of_user(connection, user_id)
         row, explanation, by_day = None, None, None
-        contacts = contacts_of(self._places.ledger, user_id)
         with lease(self._places.ledger, attach={"behaviour": self._places.behaviour}) as connection:
+            contacts = contacts_of(connection, user_id)
             run = run_of(connection)
             if run is not None:
                 row, explanation = _risk(connection, run, user_id)
         if run is not None and explanation is not None:
             by_day = self._by_day(run.model_id, explanation.log_odds)
+        unscored = self._unscored(run, user_id) if row is None else None
         return UserDetail(
             user_id=person[0],
             name=person[1] or "",
@@ -73,14 +79,24 @@ class Users:
             contacts=contacts,
             attributes=attributes,
             by_day=by_day,
+            unscored=unscored,
         )
 
+    def _unscored(self, run: ScoringRun | None, user_id: str) -> Words:
+        if run is None:
+            return NOT_YET
+        with lease(self._places.behaviour) as connection:
+            return why_unscored(connection, churn_rule(connection), run.cutoff, user_id)
+
     def _by_day(self, model_id: str, log_odds: float) -> RiskByDay | None:
-        try:
-            intervals = Registry(self._places.models, self._places.ledger).intervals(model_id)
-        except (ModelError, UsageError):
-            # The run's risks and reasons are kept and shown, whatever became of its model.
-            return None
+        if model_id not in self._intervals:
+            registry = Registry(self._places.models, self._places.ledger)
+            try:
+                self._intervals[model_id] = registry.intervals(model_id)
+            except (ModelError, UsageError):
+                # The run's risks and reasons are kept and shown, whatever became of its model.
+                return None
+        intervals = self._intervals[model_id]
         return None if intervals is None else intervals.of(log_odds)
 
 
