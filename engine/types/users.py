@@ -38,3 +38,4 @@ class UserDetail:
     contacts: tuple[InterventionRow, ...]
     by_day: RiskByDay | None = None  # None: no risk, or its model was saved without it
     attributes: tuple[tuple[Words, Words], ...] = ()  # what a table without a time axis says
+    unscored: Words | None = None  # why there is no risk; None: there is one

@@ -110,14 +110,14 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
                 "explanation": detail.explanation,
                 "principal": detail.explanation and principal(detail.explanation),
                 "by_day": detail.by_day,
+                "unscored": detail.unscored,
                 "contacts": detail.contacts,
             }
         )
         return
     if detail.explanation is None or detail.row is None:
-        session.say(
-            "{user} was not eligible in the newest scoring run: no risk is known", user=user
-        )
+        why_not = "" if detail.unscored is None else detail.unscored.pick(session.language)
+        session.say("{user} has no risk: {why_not}", user=printable(user), why_not=why_not)
         return
     print(
         f"{detail.name} ({detail.user_id})  "

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import RetentionError
-from engine.types import Band, Explanation, RankQuery, UserDetail
+from engine.types import Band, RankQuery, UserDetail
 from retention_tui.actions import bindings
 from retention_tui.i18n import current_language, t
 from retention_tui.i18n.formats import day, money, number
@@ -86,7 +86,7 @@ class UserScreen(DataScreen):
         self.query_one("#course", Static).update(
             "" if facts.row is None else course_line(facts.by_day)
         )
-        self.query_one("#why", Static).update(self._why(facts.explanation))
+        self.query_one("#why", Static).update(self._why(facts))
         self.query_one("#timeline Static", Static).update(self._timeline(facts))
         self.query_one("#contacts Static", Static).update(self._contacts(facts))
         timeless = facts.attributes and not facts.timeline
@@ -152,9 +152,11 @@ class UserScreen(DataScreen):
             plan=plan,
         )
 
-    def _why(self, explanation: Explanation | None) -> Content:
+    def _why(self, user: UserDetail) -> Content:
+        explanation = user.explanation
         if explanation is None:
-            return Content.styled(t("No reasons are stored for this user."), "$foreground-muted")
+            why_not = "" if user.unscored is None else user.unscored.pick(current_language())
+            return Content.styled(clean(why_not), "$foreground-muted")
         usual = 1 / (1 + math.exp(-explanation.baseline_log_odds))
         heading = Content.from_markup(
             "[bold]$title[/]  [$foreground-muted]$usual[/]",

@@ -17,7 +17,7 @@ from tui_support import (
 )
 
 from engine.errors import StateError, TemplateError
-from engine.types import Offer, PlanRequest
+from engine.types import Offer, PlanRequest, Words
 from retention_tui.modals.confirm import Confirm
 from retention_tui.screens.compose import ComposeScreen
 from retention_tui.screens.risk_list import RiskScreen
@@ -94,6 +94,7 @@ async def test_a_user_without_score_and_facts_is_still_shown(
         plan_ends_at=None,
         auto_renew=None,
         marketing_consent=False,
+        unscored=Words("最近一次活动在 45 天前", "Last active 45 days before the scoring"),
     )
 
     async def user(user_id: str):  # type: ignore[no-untyped-def]
@@ -106,7 +107,7 @@ async def test_a_user_without_score_and_facts_is_still_shown(
         text = screen_text(app)
         for words in (
             "not in the last scoring run",
-            "No reasons are stored",
+            "Last active 45 days before the scoring",
             "Nothing is known",
             "no consent to marketing",
         ):
