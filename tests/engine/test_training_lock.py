@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from engine.registry import Registry
 from engine.store.sole import sole_training
 from engine.workspace import Workspace
 from retention_tui.cli import run
+from tests.engine.standing_child import standing
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,31 +23,19 @@ pytestmark = [
 ]
 
 CHILD = """
-import sys
 from engine.workspace import Workspace
 
 def pause(stage, done, detail):
     if stage == sys.argv[2]:
-        print("here", flush=True)
-        sys.stdin.read()
+        stand()
 
 Workspace.open(sys.argv[1]).models.train(model="logistic", actor="child", progress=pause)
 """
 
 
-@contextmanager
-def training(folder: Path, stage: str) -> Iterator[subprocess.Popen[str]]:
+def training(folder: Path, stage: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """A child that trains and stands still when it reaches `stage`."""
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder), stage],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "here\n"
-        yield child
-        child.kill()
+    return standing(CHILD, str(folder), stage)
 
 
 def test_a_second_training_is_refused_and_a_killed_one_leaves_the_champion(

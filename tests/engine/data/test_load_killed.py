@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,11 @@ from engine.errors import DatabaseBusy
 from engine.store.lease import lease
 from engine.store.publish import settle
 from tests.engine.data.conftest import EVENTS, NOW, Client, everything
+from tests.engine.standing_child import standing
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 exists on POSIX systems only")
 
 CHILD = """
-import sys
 from datetime import datetime
 from pathlib import Path
 from engine.data.load import load
@@ -29,8 +28,7 @@ seen = []
 def pause(stage, done):
     seen.append(stage)
     if stage == sys.argv[2] and seen.count(stage) == int(sys.argv[3]):
-        print("here", flush=True)
-        sys.stdin.read()
+        stand()
 
 folder = Path(sys.argv[1])
 load(folder / "mapping.toml", folder / "behaviour.duckdb", now=datetime(2026, 3, 1, 12),
@@ -38,19 +36,11 @@ load(folder / "mapping.toml", folder / "behaviour.duckdb", now=datetime(2026, 3,
 """
 
 
-@contextmanager
-def loading(client: Client, stage: str, nth: int = 1) -> Iterator[subprocess.Popen[str]]:
+def loading(
+    client: Client, stage: str, nth: int = 1
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """A child that loads and stands still at the `nth` report of `stage`."""
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(client.folder), stage, str(nth)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "here\n"
-        yield child
-        child.kill()
+    return standing(CHILD, str(client.folder), stage, str(nth))
 
 
 # In the middle of reading, judging, making the next database, and when only the swap is left.

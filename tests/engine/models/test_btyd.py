@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import duckdb
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
@@ -18,6 +14,7 @@ from engine.models.btyd import (
     fit_bg_nbd,
     purchase_history,
 )
+from tests.engine.models.conftest import Cdnow
 
 PUBLISHED = BetaGeometric(r=0.243, alpha=4.414, a=0.793, b=2.426)
 """Fader, Hardie & Lee (2005), table 2: the 1/10 sample of CDNOW, in weeks."""
@@ -164,22 +161,10 @@ def test_nobody_came_back() -> None:
 
 
 @pytest.mark.data
-def test_published_parameters_on_the_cdnow_master_file() -> None:
+def test_published_parameters_on_the_cdnow_master_file(cdnow: Cdnow) -> None:
     """All 23,570 customers, observed until the end of week 39: r .2516, alpha 4.789, a .7234,
     b 2.161 (computed independently; the 1/10 sample of the paper is no regular slice of it)."""
-    here = Path(__file__).resolve().parents[3]
-    folder = Path(os.environ.get("RETENTION_DATA", here.parent / "shared" / "data"))
-    source = folder / "cdnow" / "cdnow_master.csv.gz"
-    if not source.exists():
-        pytest.skip(f"no CDNOW data at {source}; set RETENTION_DATA")
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "SELECT customer_id, datediff('day', DATE '1997-01-01', date) AS day FROM read_csv(?)",
-            [str(source)],
-        ).fetchnumpy()
-    names, history = purchase_history(
-        np.asarray(rows["customer_id"]), np.asarray(rows["day"]).astype(np.int64), 272
-    )
+    names, history = cdnow
     assert len(names) == 23_570
     fitted = fit_bg_nbd(history)
     assert fitted.r == pytest.approx(0.2516, abs=5e-5)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import duckdb
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
 from engine.errors import DataError
-from engine.models.btyd import PurchaseHistory, purchase_history
+from engine.models.btyd import PurchaseHistory
 from engine.models.btyd_pareto import ParetoNbd, _gauss, fit_pareto_nbd
+from tests.engine.models.conftest import Cdnow
 
 TRUTH = ParetoNbd(r=0.8, alpha=6.0, s=0.7, beta=9.0)
 
@@ -143,23 +140,10 @@ def test_nobody_came_back() -> None:
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_published_parameters_on_the_cdnow_master_file() -> None:
+def test_published_parameters_on_the_cdnow_master_file(cdnow: Cdnow) -> None:
     """All 23,570 customers, observed until the end of week 39: r .597, alpha 11.586, s .522,
     beta 8.828 (computed independently)."""
-    here = Path(__file__).resolve().parents[3]
-    folder = Path(os.environ.get("RETENTION_DATA", here.parent / "shared" / "data"))
-    source = folder / "cdnow" / "cdnow_master.csv.gz"
-    if not source.exists():
-        pytest.skip(f"no CDNOW data at {source}; set RETENTION_DATA")
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "SELECT customer_id, datediff('day', DATE '1997-01-01', date) AS day FROM read_csv(?)",
-            [str(source)],
-        ).fetchnumpy()
-    _, history = purchase_history(
-        np.asarray(rows["customer_id"]), np.asarray(rows["day"]).astype(np.int64), 272
-    )
-    fitted = fit_pareto_nbd(history)
+    fitted = fit_pareto_nbd(cdnow[1])
     assert fitted.r == pytest.approx(0.597, abs=5e-4)
     assert fitted.alpha == pytest.approx(11.586, abs=2e-3)
     assert fitted.s == pytest.approx(0.522, abs=5e-4)
