@@ -17,6 +17,7 @@ from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import baseline_chosen, baseline_shipped, gate
 from engine.evaluation.reasons import reasons_hold
 from engine.explain.fidelity import faithfulness
+from engine.explain.usual import USUAL, usual_contributions
 from engine.faithfulness import Faithfulness
 from engine.features.build import FEATURE_VERSION
 from engine.features.catalogue import SPECS
@@ -170,7 +171,9 @@ def retrain(
         partners.append(text.words(MESSAGES))
     verdict = replace(verdict, statements=(*verdict.statements, *partners))
     intervals = measured_intervals(chosen, rows, seed=settings.training.seed)
-    chosen = replace(chosen, metadata={**chosen.metadata, HORIZONS: to_json(intervals)})
+    usual = usual_contributions(chosen, rows.calibrate.frame, SPECS, seed=settings.training.seed)
+    kept = {HORIZONS: to_json(intervals), USUAL: usual}
+    chosen = replace(chosen, metadata={**chosen.metadata, **kept})
     coverage = interval_coverage(intervals, said["challenger"].log_odds, rows.test.rows)
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
     named = {"champion": f"champion {champion_id}"}

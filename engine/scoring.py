@@ -18,6 +18,7 @@ from engine.base_rate import prior_shift_at
 from engine.calibrated import PriorShift
 from engine.data.summary import churn_rule, nothing_loaded, summary
 from engine.errors import DataError, StateError
+from engine.explain.order import raising_first
 from engine.features.attributes.schema import timeless
 from engine.features.attributes.served import rows_to_score
 from engine.features.build import build_frame
@@ -271,13 +272,13 @@ def _keep(
 
 
 def _headline(explanation: Explanation, actionable: Set[str]) -> tuple[str, str, str]:
-    """Group and words of the first reason that raises the risk.
+    """Group and words of the first reason told that raises the risk.
 
     One of the groups that an operator can do something about, `actionable`, comes first.
     """
-    raising = [reason for reason in explanation.reasons if reason.contribution > 0]
+    raising = raising_first(explanation.reasons)
     possible = [reason for reason in raising if reason.group in actionable]
-    reason = (possible or raising or list(explanation.reasons))[0]
+    reason = (possible or raising or explanation.reasons)[0]
     return reason.group, reason.words.zh, reason.words.en
 
 

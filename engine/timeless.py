@@ -22,6 +22,7 @@ from engine.evaluation.metrics import metrics
 from engine.evaluation.paired import MetricName, metric_interval
 from engine.evaluation.reasons import reasons_hold
 from engine.explain.fidelity import faithfulness
+from engine.explain.usual import USUAL, usual_contributions
 from engine.features.attributes.frames import labelled_users
 from engine.features.attributes.schema import Attribute, columns_of, learn_attributes, timeless
 from engine.features.attributes.served import (
@@ -136,7 +137,11 @@ def retrain_timeless(
     }
     kind = fit.model.kind
     intervals, coverage = _intervals(fit.model, rows, seed=settings.training.seed)
-    kept = replace(fit.model, metadata={**fit.model.metadata, HORIZONS: to_json(intervals)})
+    usual = usual_contributions(
+        fit.model, rows.frame, attribute_specs(attributes), seed=settings.training.seed
+    )
+    measured_once = {HORIZONS: to_json(intervals), USUAL: usual}
+    kept = replace(fit.model, metadata={**fit.model.metadata, **measured_once})
     card = ModelCard(
         model_id=f"{now:%Y%m%d-%H%M%S}-{kind.replace('_', '-')}",
         kind=kind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from engine.explain.attribute import PANEL_SIZE, Attribution, Attributor
 from engine.explain.components import SEQUENCE, TEXT
 from engine.explain.messages import phrases, wrote
 from engine.explain.recent import recent_counts, stand_out
+from engine.explain.usual import USUAL, Usual, above_usual
 from engine.explain.words import Before, sentence
 from engine.features.frame import FeatureFrame
 from engine.features.spec import FeatureSpec
@@ -97,7 +98,8 @@ class Explainer:
 
     def _explained(self, model: RiskModel, frame: FeatureFrame) -> tuple[Explanation, ...]:
         shares = self._attributor(model).of(frame)
-        writer = _Writer(model, frame, shares, self._specs, self._currency, self._earlier)
+        usual = self._model.metadata.get(USUAL, {})
+        writer = _Writer(model, frame, shares, self._specs, self._currency, self._earlier, usual)
         risk = sigmoid(shares.log_odds)
         cutoffs = frame.cutoffs.astype("datetime64[s]").astype(object)
         return tuple(
@@ -138,7 +140,9 @@ class _Writer:
         specs: Mapping[str, FeatureSpec],
         currency: str,
         earlier: FeatureFrame | None,
+        usual: Usual,
     ) -> None:
+        self._above_usual = above_usual(shares.contributions, shares.groups, usual)
         self._earlier = earlier
         self._before = None if earlier is None else _places(frame.user_ids, earlier.user_ids)
         self._shares = shares
@@ -173,10 +177,11 @@ class _Writer:
     def _reason(self, row: int, group: int, contribution: float) -> Reason:
         name = self._shares.groups[group]
         share = contribution / float(self._total[row])
+        above = _known(self._above_usual[row, group])
         column = int(self._shares.leading[row, group])
         if column < 0 and name == TEXT:
             words = wrote(self._phrases[row], raises=contribution > 0)
-            return Reason(name, TEXT, contribution, share, None, None, words)
+            return Reason(name, TEXT, contribution, share, None, None, words, None, above)
         if column < 0:
             assert self._counts is not None
             words = stand_out(
@@ -185,14 +190,16 @@ class _Writer:
                 self._stayed[self._place[row]],
                 raises=contribution > 0,
             )
-            return Reason(name, SEQUENCE, contribution, share, None, None, words)
+            return Reason(name, SEQUENCE, contribution, share, None, None, words, None, above)
         spec = self._columns[column]
         value = _known(self._values[row, column])
         comparison = _known(self._medians[self._place[row], column])
         before = self._was(row, column)
         words = sentence(spec, value, comparison, currency=self._currency, before=before)
         earlier = None if before is None else before.value
-        return Reason(name, spec.name, contribution, share, value, comparison, words, earlier)
+        return Reason(
+            name, spec.name, contribution, share, value, comparison, words, earlier, above
+        )
 
     def _was(self, row: int, column: int) -> Before | None:
         if self._earlier is None or self._before is None:
@@ -211,5 +218,5 @@ def _places(user_ids: NDArray[np.object_], ascending: NDArray[np.object_]) -> ND
     return np.where(ascending[place] == user_ids, place, -1)
 
 
-def _known(value: np.float32) -> float | None:
+def _known(value: np.floating[Any]) -> float | None:
     return float(value) if np.isfinite(value) else None

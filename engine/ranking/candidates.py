@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.explain.order import raising_first
 from engine.outreach.decision import Candidate
 from engine.places import Places
 from engine.ranking.filters import compile_filter
@@ -69,7 +70,5 @@ def _candidate(record: tuple[Any, ...], run: ScoringRun) -> Candidate:
 
 
 def raising_groups(reasons: str) -> tuple[str, ...]:
-    """The groups of a stored explanation that raise the risk, largest first."""
-    return tuple(
-        reason.group for reason in from_text(tuple[Reason, ...], reasons) if reason.contribution > 0
-    )
+    """The groups of a stored explanation that raise the risk, in the order told."""
+    return tuple(reason.group for reason in raising_first(from_text(tuple[Reason, ...], reasons)))

@@ -36,6 +36,8 @@ class Reason:
     comparison: float | None  # median of the retained users of the same segment
     words: Words
     earlier: float | None = None  # the same feature four weeks before; None: none is known
+    above_usual: float | None = None
+    """How many standard deviations the contribution lies above that of all users; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

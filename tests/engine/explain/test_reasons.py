@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.explain.reasons import explain
+from engine.explain.usual import USUAL, usual_contributions
 from engine.features.spec import FeatureSpec, words
 from engine.types import Explanation, Words
 
@@ -121,3 +122,19 @@ def test_earlier_features_of_another_model_are_refused(world) -> None:  # type: 
     other = replace(frame, columns=("a", *frame.columns[1:]))
     with pytest.raises(ModelError, match="not known to the model: a"):
         explain(world.blend, frame, SPECS, earlier=other)
+
+
+def test_reasons_carry_what_is_usual_among_the_users_measured(world) -> None:  # type: ignore[no-untyped-def]
+    model, frame = world.blend, world.fresh.frame
+    usual = usual_contributions(model, frame, SPECS, seed=3)
+    assert usual == usual_contributions(model, frame, SPECS, seed=4)  # fewer than would be drawn
+    known = explain(replace(model, metadata={**model.metadata, USUAL: usual}), frame, SPECS)
+    bare = tuple(
+        replace(one, reasons=tuple(replace(reason, above_usual=None) for reason in one.reasons))
+        for one in known
+    )
+    assert bare == explain(model, frame, SPECS)
+    for one in known:
+        for reason in one.reasons:
+            mean, spread = usual[reason.group]
+            assert reason.above_usual == pytest.approx((reason.contribution - mean) / spread)
