@@ -117,17 +117,17 @@ def stand_out(
         return _LIKE_LEAVERS if raises else _LIKE_STAYERS
     named = [entry[2:] for entry in sorted(found)[:MOST_NAMED]]
     zh = "，".join(
-        f"{_name(kind).zh} {own} 次（留存用户平均 {_mean(theirs, _ZH)} 次）"
+        f"{kind_words(kind).zh} {own} 次（留存用户平均 {_mean(theirs, _ZH)} 次）"
         for kind, own, theirs in named
     )
     en = ", ".join(
-        f"{own} × {_name(kind).en} (users who stayed: {_mean(theirs, _EN)} on average)"
+        f"{own} × {kind_words(kind).en} (users who stayed: {_mean(theirs, _EN)} on average)"
         for kind, own, theirs in named
     )
     return Words(f"最近 28 天：{zh}", f"Last 28 days: {en}")
 
 
-def _name(kind: str) -> Words:
+def kind_words(kind: str) -> Words:
     known = KINDS.get(kind)
     if known is not None:
         return known
