@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import ModelError, StateError, StorageError, UsageError
+from engine.evaluation.reasons import checks
 from engine.horizons import HORIZONS
 from engine.store.codec import from_json, to_json
 from engine.store.lease import lease
@@ -277,6 +278,9 @@ def card_text(card: ModelCard) -> str:
         ]
     if card.verdict is not None:
         lines += ["", *(f"- {words.en} / {words.zh}" for words in card.verdict.statements)]
+    if card.faithfulness is not None:
+        found = (one.line for one in checks(card.faithfulness))
+        lines += ["", *(f"- {words.en} / {words.zh}" for words in found)]
     if card.shift is not None:
         lines += ["", f"- {card.shift.words.en} / {card.shift.words.zh}"]
     counts = card.labels

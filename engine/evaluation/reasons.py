@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FEWEST = 20
 """Users: of fewer no share is held to a limit."""
 
-NOT_MEASURED = Words("未核验（旧版本训练的模型）", "not measured (trained by an older version)")
+HEADING = Words("原因核验", "The reasons checked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,17 @@ class Check:
     name: Words
     found: Words
 
+    @property
+    def line(self) -> Words:
+        """Name and finding as one line."""
+        return Words(f"{self.name.zh}：{self.found.zh}", f"{self.name.en}: {self.found.en}")
+
 
 def checks(found: Faithfulness | None) -> tuple[Check, ...]:
     """The lines that every screen and report shows of a model's reasons; always at least one."""
     if found is None:
-        return (Check(Words("原因核验", "Reasons checked"), NOT_MEASURED),)
+        older = Words("此模型由旧版本训练。", "The model was trained by an older version.")
+        return (Check(Words("未核验", "Not measured"), older),)
     lines = [
         Check(Words("去除首要原因", "First reason taken away"), _lowered(found)),
         Check(Words("逐个去除原因", "More reasons taken away"), _drops(found)),

@@ -202,6 +202,7 @@ class Models:
                 by_cutoff=again.evaluation.by_cutoff,
                 calibration=again.evaluation.calibration,
                 learning=champion.learning,
+                faithfulness=champion.faithfulness,
             )
         if tensorboard is not None:
             from engine.evaluation.curves import curves

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.calibrated import CalibrationCheck
+from engine.evaluation.reasons import HEADING, checks
 from engine.horizons import IntervalCoverage, RiskByDay
 from engine.spread import spread
 from engine.types import Metrics, ModelCard
@@ -56,6 +57,7 @@ def show_card(session: Session, card: ModelCard) -> None:
     if card.verdict is not None:
         for statement in card.verdict.statements:
             print(statement.pick(session.language), file=sys.stderr)
+    show_checks(session, card)
     if card.shift is not None and card.shift.warns:
         print(card.shift.words.pick(session.language), file=sys.stderr)
     if card.state == "candidate":
@@ -108,6 +110,13 @@ def say_coverage(session: Session, coverage: IntervalCoverage | None) -> None:
             pairs=coverage.days,
             allowing=coverage.days_allowing,
         )
+
+
+def show_checks(session: Session, card: ModelCard) -> None:
+    """What the checks of the model's reasons found, a line each."""
+    print(HEADING.pick(session.language), file=sys.stderr)
+    for check in checks(card.faithfulness):
+        print(f"  {check.line.pick(session.language)}", file=sys.stderr)
 
 
 def show_cutoffs(session: Session, by_cutoff: Sequence[Metrics]) -> None:

@@ -23,7 +23,7 @@ from retention_tui.screens.base import DataScreen, joined
 from retention_tui.screens.insight import InsightScreen
 from retention_tui.widgets.cells import clean, fit
 from retention_tui.widgets.charts import braille_lines
-from retention_tui.widgets.evaluation import cutoff_lines, reliability_lines
+from retention_tui.widgets.evaluation import cutoff_lines, reason_lines, reliability_lines
 from retention_tui.widgets.state_view import Notice
 from retention_tui.words import name
 
@@ -83,6 +83,7 @@ class ModelsScreen(DataScreen):
                 yield Static(id="confusion")
             yield Static(id="cutoffs")
             yield Static(id="reliability")
+            yield Static(id="reasons")
             yield Static(id="others")
 
     def home(self) -> Widget | None:
@@ -112,6 +113,7 @@ class ModelsScreen(DataScreen):
         put("confusion", self._confusion(shown.test))
         put("cutoffs", cutoff_lines((challenger or shown).by_cutoff))
         put("reliability", reliability_lines((challenger or shown).calibration))
+        put("reasons", reason_lines((challenger or shown).faithfulness))
         put("others", self._others(shown, challenger))
         return None
 

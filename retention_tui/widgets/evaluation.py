@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.calibrated import CalibrationCheck
+from engine.evaluation.reasons import HEADING, checks
+from engine.faithfulness import Faithfulness
 from engine.spread import spread
 from engine.types import Metrics
-from retention_tui.i18n import N_, t
+from retention_tui.i18n import N_, current_language, t
 from retention_tui.i18n.formats import number
 from retention_tui.widgets.cells import fit
 from retention_tui.widgets.charts import bar
@@ -74,6 +76,21 @@ def reliability_lines(check: CalibrationCheck | None) -> Content:
                 rate_words=t("churn"),
                 rate=number(rate, 2),
                 rate_bar=bar(rate, BAR_CELLS),
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def reason_lines(found: Faithfulness | None) -> Content:
+    """What the checks of a model's reasons found, a line each."""
+    language = current_language()
+    lines = [Content.styled(HEADING.pick(language), "bold")]
+    for check in checks(found):
+        lines.append(
+            Content.from_markup(
+                "[$foreground-muted]$name[/] $found",
+                name=check.name.pick(language),
+                found=check.found.pick(language),
             )
         )
     return Content("\n").join(lines)

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from engine.calibrated import CalibrationCheck
 from engine.errors import DataError
 from engine.evaluation.curves import Curves
+from engine.evaluation.reasons import HEADING, checks
+from engine.faithfulness import Faithfulness
 from engine.pages import UNIT, Axis, Line, chart, render
 from engine.spread import spread
 from engine.store.files import write_atomically
@@ -97,13 +99,14 @@ def write_report(
     by_cutoff: Sequence[Metrics] = (),
     calibration: CalibrationCheck | None = None,
     learning: Sequence[Mapping[str, float]] = (),
+    faithfulness: Faithfulness | None = None,
 ) -> None:
     """Write one self-contained HTML file: no script, no outside request, light and dark.
 
     `metrics` are columns side by side, the judged model first; `curves` maps a model's name to
     its curves. `by_cutoff` is the judged model on each test cutoff, `learning` its net's losses by
-    epoch. The file appears whole or not at all. Raises `DataError` without any metrics and
-    `StorageError` when it cannot be written.
+    epoch, `faithfulness` what the checks of its reasons found. The file appears whole or not at
+    all. Raises `DataError` without any metrics and `StorageError` when it cannot be written.
     """
     if not metrics:
         raise DataError("nothing_to_report", "There are no metrics to report")
@@ -125,6 +128,10 @@ def write_report(
         charts=_charts(curves, calibration, texts) if curves else [],
         legend=list(curves),
         calibration=calibration,
+        reasons=HEADING.pick(language),
+        checks=[
+            (one.name.pick(language), one.found.pick(language)) for one in checks(faithfulness)
+        ],
         learning=_learning(learning, texts) if len(learning) > 1 else None,
     )
     write_atomically(path, html)
