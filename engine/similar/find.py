@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, fingerprint, summary
-from engine.errors import StateError, UsageError
+from engine.errors import DataError, StateError
 from engine.explain.words import written
 from engine.features.attributes.schema import timeless
 from engine.features.available import available
@@ -20,9 +20,8 @@ from engine.features.snapshots import FeatureTable, workspace_snapshots
 from engine.monitor.importance import column_importance
 from engine.outreach.log import contacts_of_users
 from engine.places import Places
-from engine.ranking.pages import not_scored
+from engine.ranking.scored import scored_user
 from engine.registry import Registry
-from engine.scoring import run_of
 from engine.settings import Settings
 from engine.similar.past import PastUsers, kept_table, past_users
 from engine.similar.report import SimilarReport, SimilarUser
@@ -92,17 +91,13 @@ class Similar:
         Raises `UsageError` when nobody has this id or he is not in the run, `StateError` before the
         first run, where the data have no time axis and where no snapshot of the past is kept.
         """
-        if not self._places.ledger.exists():
-            raise not_scored()
-        with lease(self._places.ledger) as connection:
-            run = run_of(connection)
-        if run is None:
-            raise not_scored()
+        asked = scored_user(self._places, user_id)
+        run = asked.run
         with lease(self._places.behaviour) as connection:
             scene = self._scene_of(connection, run)
             own = np.flatnonzero(scene.now.user_ids == user_id)
             if not len(own):
-                raise _nobody(connection, user_id)
+                raise _data_changed(user_id)
             row = int(own[0])
             values, segment = scene.now.values[row], str(scene.now.segments[row])
             ranks = scene.space.placed(values)
@@ -112,7 +107,6 @@ class Similar:
             order = _nearest_first(scene.past, rows, distance)
             shown = _shown(scene.past, rows, order)
             names = _names(connection, [str(scene.past.user_ids[rows[one]]) for one in shown])
-            name = _names(connection, [user_id]).get(user_id, "")
         contacts = contacts_of_users(
             self._places.ledger, sorted({str(scene.past.user_ids[rows[one]]) for one in shown})
         )
@@ -124,7 +118,7 @@ class Similar:
         nearest = order[:NEAREST]
         return SimilarReport(
             user_id=user_id,
-            name=name,
+            name=asked.name,
             segment=segment,
             cutoff=run.cutoff,
             compared=len(rows),
@@ -313,15 +307,9 @@ def _names(connection: duckdb.DuckDBPyConnection, user_ids: Sequence[str]) -> di
     )
 
 
-def _nobody(connection: duckdb.DuckDBPyConnection, user_id: str) -> UsageError:
-    if user_id in _names(connection, [user_id]):
-        return UsageError(
-            "not_eligible",
-            f"{user_id!r} was not eligible in the newest scoring run: no risk is known",
-            next_step="`retention rank` lists the users that have one",
-        )
-    return UsageError(
-        "unknown_user",
-        f"There is no user {user_id!r} in this workspace",
-        next_step="Look the id up with `retention rank --filter NAME`",
+def _data_changed(user_id: str) -> DataError:
+    return DataError(
+        "data_changed",
+        f"{user_id!r} is not eligible by the data that are loaded now",
+        next_step="Run `retention score` to score the present users",
     )

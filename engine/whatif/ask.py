@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, fingerprint, summary
-from engine.errors import DataError, StateError, UsageError
+from engine.errors import DataError, StateError
 from engine.features.attributes.schema import timeless
 from engine.features.available import available
 from engine.features.catalogue import specs_named
 from engine.outreach.template_counts import template_arms
 from engine.outreach.templates import TemplateLibrary
 from engine.places import Places
-from engine.ranking.pages import not_scored
+from engine.ranking.scored import scored_user
 from engine.registry import Registry
-from engine.scoring import run_of
 from engine.settings import Settings
 from engine.store.lease import lease
 from engine.types import ScoringRun, Words
@@ -69,7 +68,8 @@ class WhatIf:
         Nothing is written. Raises `UsageError` when nobody has this id or the user is not in the
         newest scoring run, `StateError` before the first run and where the data have no time axis.
         """
-        run, name, run_risk = _scored(self._places, user_id)
+        asked = scored_user(self._places, user_id)
+        run = asked.run
         with lease(self._places.behaviour) as connection:
             scene = self._scene_of(connection, run)
             history = read_history(connection, user_id, run.cutoff)
@@ -93,12 +93,12 @@ class WhatIf:
         single, double = told[: len(edits)], told[len(edits) :]
         return WhatIfReport(
             user_id=user_id,
-            name=name,
+            name=asked.name,
             segment=str(variants.frame.segments[0]),
             cutoff=run.cutoff,
             model_id=run.model_id,
             risk=float(risk[0]),
-            run_risk=run_risk,
+            run_risk=asked.risk,
             possibilities=tuple(sorted(single, key=lambda one: one.risk)),
             pair=_best(single, double),
         )
@@ -160,36 +160,6 @@ class WhatIf:
             )
             for place, edits in enumerate(chosen, start=1)
         ]
-
-
-def _scored(places: Places, user_id: str) -> tuple[ScoringRun, str, float]:
-    """The newest run, and the name and the risk of `user_id` in it."""
-    if not places.ledger.exists():
-        raise not_scored()
-    with lease(places.ledger, attach={"behaviour": places.behaviour}) as connection:
-        run = run_of(connection)
-        if run is None:
-            raise not_scored()
-        person = connection.execute(
-            "SELECT coalesce(name, '') FROM behaviour.users WHERE user_id = ?", [user_id]
-        ).fetchone()
-        score = connection.execute(
-            "SELECT risk FROM score WHERE scoring_run_id = ? AND user_id = ?",
-            [run.scoring_run_id, user_id],
-        ).fetchone()
-    if person is None:
-        raise UsageError(
-            "unknown_user",
-            f"There is no user {user_id!r} in this workspace",
-            next_step="Look the id up with `retention rank --filter NAME`",
-        )
-    if score is None:
-        raise UsageError(
-            "not_eligible",
-            f"{user_id!r} was not eligible in the newest scoring run: no risk is known",
-            next_step="`retention rank` lists the users that have one",
-        )
-    return run, str(person[0]), float(score[0])
 
 
 def _served(places: Places, run: ScoringRun) -> RiskModel:

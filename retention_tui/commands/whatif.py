@@ -52,7 +52,7 @@ def similar(context: typer.Context, user: User) -> None:
         session.emit(report)
         return
     session.table(
-        ("what followed", "user", "name", "as of", "likeness", "alike", "unlike", "done"),
+        ("what followed", "user", "name", "as of", "likeness", "alike", "unlike", "What we wrote"),
         (_told(session, one) for one in (*report.left, *report.stayed)),
     )
     session.say(

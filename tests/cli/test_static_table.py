@@ -49,6 +49,9 @@ def test_from_file_to_outbox(
     groups = {reason["group"] for reason in why["reasons"]}
     assert {"history", "term_ending"} <= groups  # by the mapping, and by the name "contract"
     assert card["test"].items() <= command(capsys, workspace, "evaluate").items()
+    for asked in ("whatif", "similar"):
+        assert run([asked, first, "--workspace", str(workspace), "--lang", "en"]) == 1
+        assert "no time axis" in capsys.readouterr().err
     whole = command(capsys, workspace, "insight")
     assert whole["groups"][0]["group"] in ("history", "term_ending")  # as planted
     assert whole["rows"] == 420
