@@ -127,6 +127,9 @@ def rejudged_rows(
             connection, rule, cutoffs, snapshots=workspace_snapshots(places, settings)
         )
         window = rule.lead + rule.horizon
+        frames = {
+            cutoff: with_times(connection, rule, cutoff, part) for cutoff, part in frames.items()
+        }
         tested = {
             cutoff: honest_rows(part, honest_labels(part.frame.user_ids, cutoff, log, window))
             for cutoff, part in frames.items()

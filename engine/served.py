@@ -104,7 +104,8 @@ def served(model: ServedModel, test: JudgedRows) -> Served | None:
 
 def metrics_of(name: str, test: JudgedRows, risk: NDArray[np.float64]) -> Metrics:
     """The metrics of `risk` (N,) on all test rows, under the name `name`."""
-    return measured(name, test.rows.label, risk, test.economics, test.rows.weight)
+    rows = test.rows
+    return measured(name, rows.label, risk, test.economics, rows.weight, rows.times)
 
 
 def evaluation(model: ServedModel, test: JudgedRows, said: Served) -> Evaluation:
@@ -112,7 +113,9 @@ def evaluation(model: ServedModel, test: JudgedRows, said: Served) -> Evaluation
     rows = test.rows
     return Evaluation(
         metrics=metrics_of(model.kind, test, said.risk),
-        by_cutoff=by_cutoff(model.kind, rows.label, said.risk, test.economics, rows.weight),
+        by_cutoff=by_cutoff(
+            model.kind, rows.label, said.risk, test.economics, rows.weight, rows.times
+        ),
         calibration=_check(model, rows, said),
     )
 

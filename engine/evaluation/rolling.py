@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluation.concordance import concordance
 from engine.evaluation.metrics import metrics
 from engine.evaluation.profit import Economics, profit
+from engine.features.frame import EventTimes
 from engine.types import Metrics
 
 
@@ -20,13 +22,18 @@ def measured(
     risk: NDArray[Any],
     economics: Economics,
     weight: NDArray[Any] | None = None,
+    times: EventTimes | None = None,
 ) -> Metrics:
-    """The metrics of N rows with the profit at capacity; cutoffs are those of `economics`."""
+    """The metrics of N rows with the profit at capacity and the C-index over `times`.
+
+    The cutoffs are those of `economics`.
+    """
     cutoffs = np.unique(economics.cutoffs).astype("datetime64[us]").astype(object)
     known: list[datetime] = cutoffs.tolist()
     return replace(
         metrics(model, label, risk, cutoffs=known, capacity=economics.capacity, weight=weight),
         profit=profit(label, risk, economics, weight),
+        concordance=concordance(risk, times, weight),
     )
 
 
@@ -36,6 +43,7 @@ def by_cutoff(
     risk: NDArray[Any],
     economics: Economics,
     weight: NDArray[Any] | None = None,
+    times: EventTimes | None = None,
 ) -> tuple[Metrics, ...]:
     """The same for the rows of each cutoff alone, ascending."""
     parts = []
@@ -48,6 +56,7 @@ def by_cutoff(
                 risk[rows],
                 economics.take(rows),
                 None if weight is None else weight[rows],
+                None if times is None else times.take(rows),
             )
         )
     return tuple(parts)

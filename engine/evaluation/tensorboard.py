@@ -17,7 +17,16 @@ from engine.errors import StorageError, UsageError
 from engine.evaluation.curves import Curves
 from engine.types import Evaluation, ModelCard
 
-METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "ece", "lift_at_10", "profit")
+METRICS = (
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "ece",
+    "lift_at_10",
+    "profit",
+    "concordance",
+)
 """Attributes of `Metrics` that are logged."""
 
 

@@ -44,6 +44,7 @@ class Metrics:
     lift_at_10: float  # churn rate among the 10 % with the highest risk, over the base rate
     cutoffs: tuple[datetime, ...]
     profit: float | None = None  # at capacity, per eligible user; None: nobody's value is known
+    concordance: float | None = None  # C-index; None: the churn rule has no day
 
 
 @dataclass(frozen=True, slots=True)
