@@ -119,7 +119,8 @@ def _shares(
     path = np.concatenate([empty * ends, between.reshape(orders, -1), whole * ends], axis=1)
     share = np.zeros(players)
     np.add.at(share, order, np.diff(path, axis=1))
-    return share / orders
+    mean: NDArray[np.float64] = share / orders
+    return mean
 
 
 def _asked(

@@ -16,6 +16,7 @@ from engine.store.migrate import migrate
 
 if TYPE_CHECKING:
     from engine.profile.detail import Users
+    from engine.profile.moments import EventShares
     from engine.similar.find import Similar
     from engine.types import ExportFormat, ExportKind, ExportReport, RankQuery
     from engine.whatif.ask import WhatIf
@@ -96,6 +97,12 @@ class Workspace:
         from engine.profile.detail import Users
 
         return Users(self.places)
+
+    @cached_property
+    def event_shares(self) -> EventShares:
+        from engine.profile.moments import EventShares
+
+        return EventShares(self.places, self.settings)
 
     @cached_property
     def whatif(self) -> WhatIf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from retention_tui.commands.figures import show_course
 from retention_tui.commands.models import AsOf
 from retention_tui.commands.session import Session, printable
 from retention_tui.words import plan_name
+
+if TYPE_CHECKING:
+    from engine.explain.moments import Moments
 
 
 def score(context: typer.Context, as_of: AsOf = None) -> None:
@@ -98,10 +101,21 @@ def show_page(session: Session, page: RankPage) -> None:
     )
 
 
-def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USER")]) -> None:
+MOMENTS_TOLD = 8
+
+
+def why(
+    context: typer.Context,
+    user: Annotated[str, typer.Argument(metavar="USER")],
+    weeks: Annotated[
+        bool, typer.Option("--weeks", help="Which events of which weeks the model minds")
+    ] = False,
+) -> None:
     """Why this user is flagged: reasons, their shares and comparisons."""
     session: Session = context.obj
     detail = session.workspace.users.detail(user)
+    scored = detail.explanation is not None
+    moments = session.workspace.event_shares.of(user) if weeks and scored else None
     if session.as_json:
         session.emit(
             {
@@ -109,6 +123,7 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
                 "row": detail.row,
                 "explanation": detail.explanation,
                 "principal": detail.explanation and principal(detail.explanation),
+                "moments": moments,
                 "by_day": detail.by_day,
                 "unscored": detail.unscored,
                 "contacts": detail.contacts,
@@ -125,6 +140,8 @@ def why(context: typer.Context, user: Annotated[str, typer.Argument(metavar="USE
     )
     show_course(session, detail.by_day)
     _show_reasons(session, detail.explanation)
+    if moments is not None:
+        _show_moments(session, moments)
 
 
 def _show_reasons(session: Session, explanation: Explanation) -> None:
@@ -157,6 +174,20 @@ def _show_reasons(session: Session, explanation: Explanation) -> None:
     if told.remainder_shown:
         words = session.t("not accounted for by any reason")
         _line(told.remainder, told.remainder_share, words)
+
+
+def _show_moments(session: Session, moments: Moments) -> None:
+    """The events that move the risk most, and the others together."""
+    print(f"\n{session.t('Events, by kind and week, as the model reads them')}")
+    for moment in moments.moments[:MOMENTS_TOLD]:
+        words = printable(moment.words.pick(session.language))
+        print(f"{moment.contribution:+6.2f}  {words}")
+    others = moments.moments[MOMENTS_TOLD:]
+    if others:
+        words = session.tn("{n} further kind and week", "{n} further, together", len(others))
+        print(f"{sum(one.contribution for one in others):+6.2f}  {words}")
+    if not moments.moments:
+        print(session.t("No events are known."))
 
 
 def _line(contribution: float, share: float, words: str) -> None:
