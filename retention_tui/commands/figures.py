@@ -189,7 +189,7 @@ def show_metrics(session: Session, measured: list[Metrics]) -> None:
     """One line a model; the profit is that at capacity."""
     session.table(
         ("model", "n", "churned", "ROC-AUC", "PR-AUC", "log loss", "Brier", "ECE", "lift@10%",
-         "profit per user"),
+         "C-index", "profit per user"),
         (
             (
                 one.model,
@@ -201,6 +201,7 @@ def show_metrics(session: Session, measured: list[Metrics]) -> None:
                 f"{one.brier:.4f}",
                 f"{one.ece:.4f}",
                 f"{one.lift_at_10:.2f}",
+                _figure(one.concordance),
                 _figure(one.profit),
             )
             for one in measured

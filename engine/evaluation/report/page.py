@@ -23,6 +23,7 @@ _ROWS: tuple[tuple[str, Words, str], ...] = (
     ("n", Words("样本行数", "Rows"), "{:,.0f}"),
     ("positives", Words("流失行数", "Churned"), "{:,.0f}"),
     ("roc_auc", Words("ROC-AUC", "ROC-AUC"), "{:.4f}"),
+    ("concordance", Words("C 指数（先后次序）", "C-index (who first)"), "{:.4f}"),
     ("average_precision", Words("PR-AUC（平均精度）", "PR-AUC (average precision)"), "{:.4f}"),
     ("log_loss", Words("对数损失", "Log loss"), "{:.4f}"),
     ("brier", Words("Brier 分数", "Brier score"), "{:.4f}"),

@@ -132,7 +132,7 @@ def test_what_is_not_defined_is_a_dash(tmp_path: Path) -> None:
     write_report(tmp_path / "r.html", [one_class], {}, language="en", made_at=MADE)
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "nan" not in html
-    assert html.count("<td>—</td>") == 6
+    assert html.count("<td>—</td>") == 7
     assert "<figure" not in html
 
 
