@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,11 +17,12 @@ from engine.evaluation.coverage import interval_coverage
 from engine.evaluation.gate import baseline_chosen, baseline_shipped, gate
 from engine.evaluation.reasons import reasons_hold
 from engine.explain.fidelity import faithfulness
-from engine.explain.usual import USUAL, usual_contributions
+from engine.explain.usual import USUAL, Usual, usual_contributions
 from engine.faithfulness import Faithfulness
 from engine.features.build import FEATURE_VERSION
 from engine.features.catalogue import SPECS
 from engine.features.frame import concatenate
+from engine.features.spec import FeatureSpec
 from engine.horizons import HORIZONS
 from engine.models.nets.config import SEQUENCE_MODELS, TIMED_MODELS
 from engine.monitor.fairness import same_for_groups
@@ -46,9 +47,6 @@ Progress = Callable[[str, float, Mapping[str, object]], None]
 BASELINE = "hist_gradient_boosting"
 """The plain model that the gate compares with."""
 
-
-GROUPS = {spec.name: spec.group for spec in SPECS}
-"""The group of features that each column is explained by."""
 
 SEQUENCE_TREES = "sequence_trees"
 """The choice of a model that asks for pretraining whatever the settings say."""
@@ -171,8 +169,7 @@ def retrain(
         partners.append(text.words(MESSAGES))
     verdict = replace(verdict, statements=(*verdict.statements, *partners))
     intervals = measured_intervals(chosen, rows, seed=settings.training.seed)
-    usual = usual_contributions(chosen, rows.calibrate.frame, SPECS, seed=settings.training.seed)
-    kept = {HORIZONS: to_json(intervals), USUAL: usual}
+    kept = {HORIZONS: to_json(intervals), USUAL: judgement.usual}
     chosen = replace(chosen, metadata={**chosen.metadata, **kept})
     coverage = interval_coverage(intervals, said["challenger"].log_odds, rows.test.rows)
     tested = evaluation(chosen, rows.test, said.pop("challenger"))
@@ -245,7 +242,8 @@ class Judgement:
     model: RiskModel
     verdict: GateVerdict
     said: dict[str, Served]
-    faithfulness: Faithfulness  # of the model's reasons
+    usual: Usual  # what the model's reasons usually add
+    faithfulness: Faithfulness  # of these reasons
 
 
 def judged(
@@ -255,12 +253,12 @@ def judged(
     wished: str,
     settings: Settings,
     *,
-    groups: Mapping[str, str] = GROUPS,
+    specs: Sequence[FeatureSpec] = SPECS,
 ) -> Judgement:
     """The model to register is the challenger; where nobody wished for a certain model and the
     plain baseline is provably better, it is the baseline, judged in its place.
 
-    `groups` maps every column to the group that explains it.
+    `specs` name the group that explains each column.
     """
     candidates = {"challenger": challenger.model, "champion": champion, **challenger.singles}
     asked = {name: served(one, rows.test) for name, one in candidates.items() if one is not None}
@@ -270,12 +268,19 @@ def judged(
     def alike(risk: NDArray[np.float64]) -> tuple[bool, Words] | None:
         return same_for_groups(risk, tested.frame, tested.label, rows.groups, settings)
 
-    def faithful(model: RiskModel, name: str) -> Faithfulness:
-        second = None if challenger.first_fits is None else challenger.first_fits.of(model)
+    def reasons_of(model: RiskModel, name: str) -> tuple[Usual, Faithfulness]:
         seed = settings.training.seed
-        return faithfulness(
-            model, tested.frame, groups, risk=said[name].risk, seed=seed, second=second
+        usual = usual_contributions(model, rows.calibrate.frame, specs, seed=seed)
+        found = faithfulness(
+            model,
+            tested.frame,
+            {spec.name: spec.group for spec in specs},
+            risk=said[name].risk,
+            seed=seed,
+            usual=usual,
+            second=None if challenger.first_fits is None else challenger.first_fits.of(model),
         )
+        return usual, found
 
     judge = partial(
         gate,
@@ -288,7 +293,7 @@ def judged(
         incomparable=champion is not None and "champion" not in said,
         economics=rows.test.economics,
     )
-    found = faithful(challenger.model, "challenger")
+    usual, found = reasons_of(challenger.model, "challenger")
     verdict = judge(
         challenger=said["challenger"].risk,
         baseline=said[BASELINE].risk,
@@ -297,13 +302,13 @@ def judged(
     )
     kind = challenger.model.kind
     if wished != "auto" or not (verdict.baseline_wins or kind == BASELINE):
-        return Judgement(challenger.model, verdict, said, found)
+        return Judgement(challenger.model, verdict, said, usual, found)
     if kind == BASELINE:
         chosen = (*verdict.statements, baseline_chosen())
         verdict = replace(verdict, statements=chosen, baseline_wins=True)
-        return Judgement(challenger.model, verdict, said, found)
+        return Judgement(challenger.model, verdict, said, usual, found)
     baseline = challenger.singles[BASELINE]
-    found = faithful(baseline, BASELINE)
+    usual, found = reasons_of(baseline, BASELINE)
     again = judge(
         challenger=said[BASELINE].risk,
         baseline=None,
@@ -313,7 +318,7 @@ def judged(
     shipped = (*again.statements, baseline_shipped(kind))
     beaten = {f"{kind} (beaten)": said["challenger"], "challenger": said[BASELINE]}
     verdict = replace(again, statements=shipped, baseline_wins=True)
-    return Judgement(baseline, verdict, said | beaten, found)
+    return Judgement(baseline, verdict, said | beaten, usual, found)
 
 
 def remeasure(places: Places, settings: Settings, champion: ModelCard) -> Remeasured:

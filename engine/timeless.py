@@ -116,9 +116,15 @@ def retrain_timeless(
     if champion is not None:
         risks[f"champion {champion_id}"] = champion
     counts = _contacted(places, rows.frame.user_ids, table.as_of)
-    groups = {spec.name: spec.group for spec in attribute_specs(attributes)}
+    specs, seed = attribute_specs(attributes), settings.training.seed
+    usual = usual_contributions(fit.model, rows.frame, specs, seed=seed)
     faithful = faithfulness(
-        fit.model, rows.frame, groups, risk=fit.risk, seed=settings.training.seed
+        fit.model,
+        rows.frame,
+        {spec.name: spec.group for spec in specs},
+        risk=fit.risk,
+        seed=seed,
+        usual=usual,
     )
     verdict = gate(
         rows.label,
@@ -137,9 +143,6 @@ def retrain_timeless(
     }
     kind = fit.model.kind
     intervals, coverage = _intervals(fit.model, rows, seed=settings.training.seed)
-    usual = usual_contributions(
-        fit.model, rows.frame, attribute_specs(attributes), seed=settings.training.seed
-    )
     measured_once = {HORIZONS: to_json(intervals), USUAL: usual}
     kept = replace(fit.model, metadata={**fit.model.metadata, **measured_once})
     card = ModelCard(

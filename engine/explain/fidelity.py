@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from engine.explain.attribute import PANEL_SIZE, attribute
 from engine.explain.components import SEQUENCE, TEXT
+from engine.explain.order import CIRCUMSTANCES, LEAST_SHARE, UNUSUAL
 from engine.explain.removal import Removal
+from engine.explain.usual import Usual, above_usual
 from engine.faithfulness import Faithfulness, SecondOpinion, Stability
 from engine.features.frame import FeatureFrame
 from engine.models.cross_fit import CrossFitted, ServedModel, parts
@@ -40,13 +42,15 @@ def faithfulness(
     *,
     risk: Floats,
     seed: int,
+    usual: Usual | None = None,
     second: ServedModel | None = None,
     most_users: int = MOST_USERS,
     panel_size: int = PANEL_SIZE,
 ) -> Faithfulness:
     """The checks on at most `most_users` rows, drawn from the half with the higher `risk` (N,).
 
-    `groups` maps every column of the model to its group. Nobody reads the reasons of the other
+    `groups` maps every column of the model to its group; `usual` sets the order in which reasons
+    are told, and without it that is by size. Nobody reads the reasons of the other
     half, and there the first one may be next to nothing. `second` is a model of the same recipe and
     columns; a cross-fitted model brings its own: the member of the next fold. Costs two
     attributions and about 50 predictions a user.
@@ -58,10 +62,14 @@ def faithfulness(
     rng = np.random.default_rng(seed)
     asked = frame.take(_drawn(risk, most_users, rng))
     found = _explained(model, asked, groups, panel_size)
-    left_over = np.abs(found.remainder) / np.maximum(_size(found), np.finfo(np.float64).tiny)
-    tested = found.contributions.max(axis=1, initial=0.0) > 0
-    drops = _drops(model, asked, groups, found, _first(found), panel_size)[tested]
-    by_chance = _drops(model, asked, groups, found, _random(found, rng), panel_size)[tested]
+    pull = np.abs(found.contributions).sum(axis=1) + np.abs(found.remainder)
+    left_over = np.abs(found.remainder) / np.maximum(pull, np.finfo(np.float64).tiny)
+    order, told = telling_order(found.contributions, found.remainder, found.groups, usual or {})
+    tested = told.any(axis=1)
+    first = [_marked(order[:, :count], told) for count in _counts(order)]
+    drops = _drops(model, asked, groups, found, first, panel_size)[tested]
+    chance = _random(found, order[:, 0], rng)
+    by_chance = _drops(model, asked, groups, found, chance, panel_size)[tested]
     return Faithfulness(
         users=len(asked),
         complete=int((left_over <= SMALL_REMAINDER).sum()),
@@ -74,7 +82,7 @@ def faithfulness(
         stability=(
             None
             if second is None
-            else _stability(found, _explained(second, asked, groups, panel_size), against)
+            else _stability(found, _explained(second, asked, groups, panel_size), against, usual)
         ),
     )
 
@@ -112,38 +120,43 @@ def _drawn(risk: Floats, most: int, rng: np.random.Generator) -> NDArray[np.int6
     return np.sort(rng.permutation(higher)[:most])
 
 
-def _size(found: _Explained) -> Floats:
-    """(N,) the absolute contributions and remainder of each user."""
-    return np.asarray(np.abs(found.contributions).sum(axis=1) + np.abs(found.remainder))
+def telling_order(
+    contributions: Floats, remainder: Floats, groups: tuple[str, ...], usual: Usual
+) -> tuple[NDArray[np.int64], Mask]:
+    """The order (N, G) in which each user's reasons are told, and which of them (N, G) are.
+
+    As `raising_first` orders the reasons of one user that are large enough.
+    """
+    pull = np.abs(contributions).sum(axis=1) + np.abs(remainder)
+    share = contributions / np.maximum(pull, np.finfo(np.float64).tiny)[:, None]
+    told = share >= LEAST_SHARE
+    apart = np.nan_to_num(above_usual(contributions, groups, usual), nan=-np.inf)
+    leads = told & (apart >= UNUSUAL)
+    rank = np.where(leads, 0, 1) + np.where([name in CIRCUMSTANCES for name in groups], 2, 0)
+    leads &= rank == 0
+    rank = np.where(told, np.minimum(rank, 2), 3)
+    size = np.where(leads, apart, contributions)
+    return np.lexsort((-size, rank), axis=-1), told
 
 
-def _first(found: _Explained) -> list[Mask]:
-    """(N, G) the first reason that raises the risk, the first two, the first three."""
-    order = np.argsort(-found.contributions, axis=1, kind="stable")
-    return [
-        _marked(order[:, :count], order.shape[1]) & (found.contributions > 0)
-        for count in _counts(order)
-    ]
-
-
-def _random(found: _Explained, rng: np.random.Generator) -> list[Mask]:
-    """(N, G) one, two, three groups that the model reads, but not the first reason alone."""
+def _random(found: _Explained, first: NDArray[np.int64], rng: np.random.Generator) -> list[Mask]:
+    """(N, G) one, two, three groups that the model reads, and the `first` (N,) after all others."""
     rank = rng.random(found.contributions.shape)
+    rank[np.arange(len(rank)), first] += 1
     rank[~found.read] = np.inf
-    rank[np.arange(len(rank)), found.contributions.argmax(axis=1)] += 1  # behind all others
     order = np.argsort(rank, axis=1)
-    return [_marked(order[:, :count], order.shape[1]) & found.read for count in _counts(order)]
+    return [_marked(order[:, :count], found.read) for count in _counts(order)]
 
 
 def _counts(order: NDArray[np.int64]) -> range:
     return range(1, min(FIRST, order.shape[1]) + 1)
 
 
-def _marked(places: NDArray[np.int64], groups: int) -> Mask:
-    """(N, G) true at the places (N, K) of each row."""
-    marks = np.zeros((len(places), groups), np.bool_)
+def _marked(places: NDArray[np.int64], among: Mask) -> Mask:
+    """(N, G) true at the places (N, K) of each row, where `among` (N, G) is true."""
+    marks = np.zeros(among.shape, np.bool_)
     np.put_along_axis(marks, places, True, axis=1)
-    return marks
+    return marks & among
 
 
 def _drops(
@@ -168,18 +181,22 @@ def _means(drops: Floats) -> tuple[float, ...]:
     return tuple(drops.mean(axis=0).tolist()) if len(drops) else (0.0,) * drops.shape[1]
 
 
-def _stability(found: _Explained, other: _Explained, against: SecondOpinion) -> Stability:
-    mine, theirs = found.contributions, other.contributions
-    both = (mine.max(axis=1) > 0) & (theirs.max(axis=1) > 0)
-    first = mine[both].argmax(axis=1)
-    rank = np.argsort(-theirs[both], axis=1, kind="stable")
-    tau = kendall(mine, theirs)
+def _stability(
+    found: _Explained, other: _Explained, against: SecondOpinion, usual: Usual | None
+) -> Stability:
+    mine, my_told = telling_order(found.contributions, found.remainder, found.groups, usual or {})
+    theirs, their_told = telling_order(
+        other.contributions, other.remainder, other.groups, usual or {}
+    )
+    both = my_told.any(axis=1) & their_told.any(axis=1)
+    first = mine[both, :1]
+    tau = kendall(found.contributions, other.contributions)
     return Stability(
         against=against,
         kendall=float(np.nanmean(tau)) if np.isfinite(tau).any() else 0.0,
         compared=int(both.sum()),
-        same_first=int((rank[:, 0] == first).sum()),
-        in_first_three=int((rank[:, :FIRST] == first[:, None]).any(axis=1).sum()),
+        same_first=int((theirs[both, :1] == first).sum()),
+        in_first_three=int((theirs[both, :FIRST] == first).any(axis=1).sum()),
     )
 
 

@@ -13,6 +13,7 @@ from engine.calibrated import BaseRate
 from engine.evaluation.gate import gate
 from engine.evaluation.profit import Economics
 from engine.features.frame import LabelledFrame
+from engine.features.spec import FeatureSpec, words
 from engine.models.blend import RiskModel
 from engine.models.calibration import Calibration
 from engine.models.logistic import LogisticModel
@@ -25,7 +26,7 @@ from engine.served import JudgedRows, served
 from engine.settings import Settings
 from engine.training.challenger import TrainingConfig, TrainingData, train_challenger
 from engine.training.fit import FitConfig
-from engine.types import LabelCounts
+from engine.types import LabelCounts, Words
 
 NOBODY = Groups(
     {}, {name: np.array([""], object) for name in ATTRIBUTES}, np.array(["NaT"], "datetime64[us]")
@@ -128,8 +129,14 @@ def test_a_useless_net_gives_way_to_the_baseline(planted: Callable[..., Labelled
         labels=LabelCounts(untreated=6_000),
         groups=NOBODY,
     )
-    groups = {column: column for column in parts[0].frame.columns}
-    found = judged(rows, trained, None, "auto", Settings(), groups=groups)
+    specs = [
+        FeatureSpec(
+            column, column, "user", "0", "count", 0, True, Words(column, column),
+            words("{value}", "{value}"),
+        )
+        for column in parts[0].frame.columns
+    ]  # fmt: skip
+    found = judged(rows, trained, None, "auto", Settings(), specs=specs)
     chosen, verdict, said = found.model, found.verdict, found.said
     assert chosen.kind == "hist_gradient_boosting"
     assert verdict.baseline_wins
@@ -143,12 +150,12 @@ def test_a_useless_net_gives_way_to_the_baseline(planted: Callable[..., Labelled
     assert found.faithfulness.stability is not None
     assert found.faithfulness.lowered > 0.9 * found.faithfulness.tested
 
-    wished = judged(rows, trained, None, "churn_net", Settings(), groups=groups)
+    wished = judged(rows, trained, None, "churn_net", Settings(), specs=specs)
     assert wished.model.kind == "churn_net"  # asked for by name: the verdict says no, and why
     assert not wished.verdict.wins
     assert any(words.en.endswith("ship the baseline.") for words in wished.verdict.statements)
 
     preferred = replace(trained, model=trained.singles["hist_gradient_boosting"])
-    own = judged(rows, preferred, None, "auto", Settings(), groups=groups)
+    own = judged(rows, preferred, None, "auto", Settings(), specs=specs)
     assert own.model is preferred.model
     assert "On the calibration rows the baseline" in own.verdict.statements[-1].en

@@ -8,9 +8,12 @@ from scipy.stats import kendalltau
 
 from engine.explain.attribute import attribute
 from engine.explain.components import SEQUENCE
-from engine.explain.fidelity import faithfulness, kendall
+from engine.explain.fidelity import faithfulness, kendall, telling_order
+from engine.explain.order import LEAST_SHARE, raising_first
 from engine.explain.removal import Removal
+from engine.explain.usual import above_usual
 from engine.models.cross_fit import CrossFitted
+from engine.types import Reason, Words
 from tests.engine.explain.conftest import SPECS, World
 
 GROUPS = {spec.name: spec.group for spec in SPECS}
@@ -117,6 +120,27 @@ def test_nobody_to_ask(world: World) -> None:
     )
     assert (found.users, found.tested, found.lowered) == (0, 0, 0)
     assert found.drops == (0.0, 0.0, 0.0)
+
+
+def test_reasons_are_taken_away_in_the_order_in_which_they_are_told() -> None:
+    """The order of the array equals that of the sentences a user's screen shows."""
+    rng = np.random.default_rng(3)
+    groups = ("fading_use", "price", "history", "term_ending", "sequence", "support")
+    contributions = rng.normal(0, 0.4, (80, 6)) * rng.choice([0.002, 1], (80, 6))
+    usual = {name: (0.1, 0.2) for name in groups if name != "support"}
+    order, told = telling_order(contributions, np.zeros(80), groups, usual)
+    apart = above_usual(contributions, groups, usual)
+    for row in range(80):
+        pull = np.abs(contributions[row]).sum()
+        reasons = [
+            Reason(
+                name, name, one, one / pull, None, None, Words("", ""),
+                above_usual=None if np.isnan(far) else far,
+            )
+            for name, one, far in zip(groups, contributions[row], apart[row], strict=True)
+        ]  # fmt: skip
+        expected = [r.group for r in raising_first(r for r in reasons if r.share >= LEAST_SHARE)]
+        assert [groups[g] for g in order[row, : told[row].sum()]] == expected
 
 
 def test_kendall_equals_scipy_with_ties() -> None:
