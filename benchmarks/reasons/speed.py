@@ -25,11 +25,13 @@ def measure_speed(*, users: int, seed: int, quick: bool) -> list[Row]:
     over, explained as a scoring run does.
     """
     with tempfile.TemporaryDirectory() as name:
-        world, workspace = Path(name) / "world", str(Path(name) / "workspace")
+        folder = Path(name) / "workspace"
+        workspace = str(folder)
         say(f"reasons: a world of {users:,} users …")
-        generate(world, users=users, seed=seed)
+        timed([retention(), "init", workspace])
+        generate(folder, users=users, seed=seed)
         program = [retention(), "-w", workspace, "--json"]
-        timed([*program, "load", str(world / "mapping.toml"), "--data-dir", str(world)])
+        timed([*program, "load"])
         say("reasons: train …")
         card = json.loads(timed([*program, "train"]).output)
         timed([*program, "promote", card["model_id"]])
@@ -38,17 +40,20 @@ def measure_speed(*, users: int, seed: int, quick: bool) -> list[Row]:
         say("reasons: explain …")
         told = _child("reasons", workspace, str(QUICK_EXPLAINED if quick else EXPLAINED))
         screen = _child("screen", workspace)
-    return [*_refresh_rows(refreshed), *_reason_rows(told, quick=quick), *_screen_rows(screen)]
+    return [
+        *_refresh_rows(refreshed, quick=quick),
+        *_reason_rows(told, quick=quick),
+        *_screen_rows(screen, quick=quick),
+    ]
 
 
-def _refresh_rows(done: Done) -> list[Row]:
+def _refresh_rows(done: Done, *, quick: bool) -> list[Row]:
     said = json.loads(done.output)
     seconds = said["seconds"]
     case = f"refresh, {said['score']['users']:,} users explained"
     list_s = seconds["load"] + seconds["score"]
-    met = list_s < REFRESH_WALL_S
     return [
-        Row(case, "load_to_list_wall_s", list_s, {}, f"below {REFRESH_WALL_S}", met),
+        Row(case, "load_to_list_wall_s", list_s, **_aim(list_s, REFRESH_WALL_S, quick=quick)),
         Row(case, "load_wall_s", seconds["load"]),
         Row(case, "score_wall_s", seconds["score"]),
         Row(case, "whole_wall_s", done.wall_s),
@@ -60,20 +65,25 @@ def _refresh_rows(done: Done) -> list[Row]:
 def _reason_rows(found: dict[str, Any], *, quick: bool) -> list[Row]:
     case = f"reasons of {found['users']:,} users, {found['kind']}"
     cpu_s = found["cpu_s"]
-    aim = {} if quick else {"aim": f"below {REASONS_CPU_S}", "met": cpu_s < REASONS_CPU_S}
     return [
-        Row(case, "cpu_s", cpu_s, **aim),
+        Row(case, "cpu_s", cpu_s, **_aim(cpu_s, REASONS_CPU_S, quick=quick)),
         Row(case, "shares_cpu_s", found["shares_cpu_s"]),
     ]
 
 
-def _screen_rows(found: dict[str, Any]) -> list[Row]:
+def _screen_rows(found: dict[str, Any], *, quick: bool) -> list[Row]:
     case = f"user screen, warm, {found['users']} users"
-    met = found["slow_ms"] < SCREEN_MS
+    median_ms = found["median_ms"]
     return [
-        Row(case, "median_ms", found["median_ms"]),
-        Row(case, "p95_ms", found["slow_ms"], {}, f"below {SCREEN_MS}", met),
+        Row(case, "median_ms", median_ms, **_aim(median_ms, SCREEN_MS, quick=quick)),
+        Row(case, "p95_ms", found["p95_ms"]),
+        Row(case, "median_cpu_ms", found["median_cpu_ms"]),
     ]
+
+
+def _aim(value: float, limit: int, *, quick: bool) -> dict[str, Any]:
+    """The aims are those of the whole size."""
+    return {} if quick else {"aim": f"below {limit}", "met": value < limit}
 
 
 def _child(job: str, workspace: str, *others: str) -> dict[str, Any]:
