@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reasons`: do reasons name the planted cause, do intervals hold, what do they cost?"""
+"""`python -m benchmarks.reasons`: causes named, intervals that hold, and what reasons cost."""
 
 from __future__ import annotations
 
