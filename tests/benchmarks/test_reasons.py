@@ -17,6 +17,7 @@ from benchmarks.reasons.causes import (
     group_read,
 )
 from benchmarks.reasons.naming import Named, confusion, difference, hits, interval, macro
+from benchmarks.reasons.taught import taught
 from benchmarks.reasons.truth import PEER, Judged, rows_of
 from engine.errors import DataError
 from engine.explain.messages import wrote
@@ -137,6 +138,23 @@ def test_the_figures_stand_beside_the_peers_and_leave_out_what_nothing_shows(
         "named_by_first_1: term_ending (20 rows)",
     ]
     assert "outside" in capsys.readouterr().err
+
+
+def test_what_was_taught_the_causes_tells_those_that_the_columns_show() -> None:
+    rng = np.random.default_rng(0)
+    cause = np.r_[np.full(300, PRICE), np.full(100, SUPPORT), np.full(50, -1)]
+    shown = np.where(cause == PRICE, 1.0, -1.0) + rng.normal(0, 0.1, len(cause))
+    frame = FeatureFrame(
+        np.arange(len(cause)).astype(str).astype(object),
+        np.full(len(cause), np.datetime64("2026-03-01", "s")),
+        ("price_rises", "tickets_30d"),
+        np.column_stack([shown, rng.normal(size=len(cause))]).astype(np.float32),
+        np.full(len(cause), ""),
+        no_sequences(len(cause)),
+    )
+    told = taught(frame, cause, frame)
+    assert [row[0] for row in told[:300]] == ["price"] * 300
+    assert [row[0] for row in told[300:400]] == ["support_trouble"] * 100
 
 
 @pytest.mark.slow
