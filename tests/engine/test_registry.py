@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import engine
 from engine.calibrated import CalibrationCheck, Reliability
 from engine.errors import ModelError, StateError, StorageError, UsageError
+from engine.faithfulness import Faithfulness, Stability
 from engine.features.frame import LabelledFrame
 from engine.models.blend import RiskModel
 from engine.models.nets.config import NetConfig
@@ -90,8 +91,12 @@ def test_what_was_measured_over_time_is_kept_and_old_cards_are_read(
         for day, profit in ((1, 1.5), (15, None))
     )
     bins = Reliability((0.1, 0.6), (0.2, 0.5), (50, 50), 0.1)
+    second = Stability("first_fit", 0.8, 290, 280, 289)
     whole = replace(
-        _card("m2", 1), by_cutoff=parts, calibration=CalibrationCheck("linear", bins, bins)
+        _card("m2", 1),
+        by_cutoff=parts,
+        calibration=CalibrationCheck("linear", bins, bins),
+        faithfulness=Faithfulness(300, 300, 0.003, 300, 291, (1.0,), 110, (0.0,), second),
     )
     registry.save(model, plain, now=NOW, actor="ada")
     registry.save(model, whole, now=NOW, actor="ada")
@@ -99,8 +104,9 @@ def test_what_was_measured_over_time_is_kept_and_old_cards_are_read(
     text = (tmp_path / "models" / "m2" / "card.md").read_text("utf-8")
     assert "| blend, 2026-02-15 | 100 |" in text
     assert "Calibration linear: error 0.1000 before, 0.1000 after." in text
+    assert "for 291 the risk falls when the first reason is taken away" in text
     older = to_json(plain)
-    for name in ("by_cutoff", "calibration", "shift"):
+    for name in ("by_cutoff", "calibration", "shift", "faithfulness"):
         del older[name]
     del older["test"]["profit"]
     assert from_json(ModelCard, older) == plain

@@ -10,6 +10,7 @@ from tui_support import FakeEngineClient, running, screen_text, settled, toasts,
 
 from engine.calibrated import CalibrationCheck, Reliability
 from engine.errors import StateError
+from engine.faithfulness import Faithfulness
 from engine.types import CutoffShift, Words
 from retention_tui.modals.confirm import Confirm
 from retention_tui.modals.export import ExportDialog
@@ -79,7 +80,8 @@ async def test_the_cutoffs_and_the_reliability_of_the_test(fake: FakeEngineClien
         for day, loss, profit in ((2, 0.21, 1.25), (16, 0.33, None))
     )
     check = CalibrationCheck("isotonic", replace(bins, error=0.2), bins)
-    shown = replace(card, by_cutoff=parts, calibration=check)
+    reasons = Faithfulness(300, 300, 0.003, 300, 291, (1.0,), 110, (0.0,))
+    shown = replace(card, by_cutoff=parts, calibration=check, faithfulness=reasons)
     fake.cards = (shown, fake.cards[1])
     app = workbench(fake, language="en")
     async with running(app) as pilot:
@@ -95,6 +97,8 @@ async def test_the_cutoffs_and_the_reliability_of_the_test(fake: FakeEngineClien
             "Reliability (isotonic): error 0.200 before calibration, 0.055 after",
             "risk 0.52",
             "churn 0.61",
+            "First reason taken away",
+            "for 291 the risk falls",
         ):
             assert words in text
 

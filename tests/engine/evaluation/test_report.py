@@ -14,6 +14,7 @@ from engine.errors import DataError, StorageError
 from engine.evaluation.curves import curves, reliability
 from engine.evaluation.metrics import metrics
 from engine.evaluation.report import write_report
+from engine.faithfulness import Faithfulness
 from engine.types import GateVerdict, Metrics, Words
 
 MADE = datetime(2026, 3, 1, 8, 30)
@@ -106,6 +107,13 @@ def test_cutoffs_calibration_and_losses_have_their_place(tmp_path: Path) -> None
         assert shown in text
     assert f"{check.before.error:.4f}" in text
     assert "0.650" in text  # the mark at the top of the losses' axis
+
+
+def test_the_checks_of_the_reasons_are_a_table_of_words(tmp_path: Path) -> None:
+    found = Faithfulness(300, 300, 0.003, 300, 291, (1.0,), 110, (0.0,))
+    for language, said in (("en", "for 291 the risk falls"), ("zh", "风险下降的有 291 位")):
+        assert said in " ".join(Reader(page(tmp_path, language, faithfulness=found)).words)
+    assert "trained by an older version" in page(tmp_path, "en")
 
 
 def test_it_asks_nothing_of_the_outside(tmp_path: Path) -> None:
