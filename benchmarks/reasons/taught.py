@@ -34,6 +34,6 @@ def taught(train: FeatureFrame, cause: NDArray[np.int64], test: FeatureFrame) ->
     )
     values = train.values[kept].astype(np.float64)
     model.fit(values, label, sample_weight=len(kept) / (len(which) * count[label]))
-    chance = np.asarray(model.booster_.predict(test.values.astype(np.float64)))
+    chance = np.asarray(model.predict_proba(test.values.astype(np.float64)))
     groups = [NAMED_BY[CAUSES[index]] for index in which]
     return [tuple(groups[i] for i in np.argsort(-row, kind="stable")) for row in chance]
