@@ -147,9 +147,9 @@ def test_what_was_taught_the_causes_tells_those_that_the_columns_show() -> None:
     frame = FeatureFrame(
         np.arange(len(cause)).astype(str).astype(object),
         np.full(len(cause), np.datetime64("2026-03-01", "s")),
+        np.full(len(cause), "", dtype=object),
         ("price_rises", "tickets_30d"),
         np.column_stack([shown, rng.normal(size=len(cause))]).astype(np.float32),
-        np.full(len(cause), ""),
         no_sequences(len(cause)),
     )
     told = taught(frame, cause, frame)
@@ -171,9 +171,9 @@ def test_the_truth_of_a_world_is_read_for_the_rows_of_a_frame(tmp_path: Path) ->
     frame = FeatureFrame(
         np.asarray(known["user_id"], dtype=object),
         np.asarray(known["cutoff"]).astype("datetime64[s]"),
+        np.full(count, "", dtype=object),
         (),
         np.zeros((count, 0), np.float32),
-        np.full(count, ""),
         no_sequences(count),
     )
     cause = dominant_causes(truth, frame)
