@@ -26,7 +26,7 @@ from engine.monitor.importance import column_importance
 from engine.settings import RiskSettings
 from engine.types import Words
 
-SAMPLED = 1_500
+SAMPLED = 1_200
 """Rows for importance and interactions; more of them narrow the intervals, at their price."""
 ATTRIBUTED = 300
 """Rows whose reasons are computed: the mean of so many is known to a few per cent."""

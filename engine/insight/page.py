@@ -47,9 +47,10 @@ _TEXTS: Mapping[str, Words] = {
     "missing": Words("没有记录", "None on record"),
     "together": Words("共同作用", "Acting together"),
     "together_why": Words(
-        "H 为 0 表示作用相加；p 是同样的共同项随机发给别的用户也能同样好的机会（已按 Holm 校正）。",
-        "H is 0 where effects add up; p is the chance that the same joint term serves as well "
-        "when it is dealt to other users (Holm's correction made).",
+        "H 为 0 表示作用相加；p 是把共同项随机发给别的用户时，与标签同样相符的机会"
+        "（已按 Holm 校正）。",
+        "H is 0 where effects add up; p is the chance that the joint term agrees as well with "
+        "the labels when it is dealt to other users (Holm's correction made).",
     ),
     "pair": Words("两组", "Groups"),
     "size": Words("大小", "Size"),

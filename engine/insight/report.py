@@ -74,8 +74,8 @@ class Interaction:
     """Two groups whose joint effect is not the sum of their effects.
 
     `strength` is Friedman's H of the log-odds, 0 (the effects add up) to 1 (nothing but a joint
-    effect); `p_value` that of a term no better than one dealt to other users by chance, Holm's
-    correction for all pairs made.
+    effect); `p_value` the chance that the joint term agrees as well with the labels when it is
+    dealt to other users, Holm's correction for all pairs made.
     """
 
     first: str
