@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.effects.honest_labels import Contacts
+from engine.store.codec import from_json
 from engine.store.lease import lease
-from engine.types import InterventionRow, LogPage
+from engine.types import InterventionRow, LogPage, Words
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +24,7 @@ _ROWS = """
     SELECT i.intervention_id, i.plan_id, c.name, i.user_id, i.template_id, i.locale, i.channel,
            i.arm, i.propensity, s.status, s.reason, i.decided_at,
            coalesce(d.sent_at, i.imported_sent_at), i.operator, i.risk, i.reason_groups,
-           i.offer_percent, coalesce(o.outcome, '')
+           i.offer_percent, coalesce(o.outcome, ''), i.reasons
     FROM intervention AS i
     JOIN campaign AS c USING (campaign_id)
     JOIN intervention_status AS s USING (intervention_id)
@@ -191,6 +192,7 @@ def _table(ledger: Path, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...
 
 
 def _row(row: Sequence[Any]) -> InterventionRow:
+    groups: tuple[str, ...] = tuple(json.loads(row[15]))
     return InterventionRow(
         intervention_id=row[0],
         plan_id=row[1],
@@ -208,7 +210,15 @@ def _row(row: Sequence[Any]) -> InterventionRow:
         sent_at=row[12],
         operator=row[13],
         risk=row[14],
-        reason_groups=tuple(json.loads(row[15])),
+        reason_groups=groups,
         offer_percent=row[16],
         outcome=row[17],
+        told=_told(groups, row[18]),
     )
+
+
+def _told(groups: tuple[str, ...], reasons: str) -> Words | None:
+    """The words of the first of `groups` in the reasons kept with the decision."""
+    words = {reason["group"]: reason["words"] for reason in json.loads(reasons)}
+    first = words.get(groups[0]) if groups else None
+    return None if first is None else from_json(Words, first)

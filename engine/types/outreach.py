@@ -128,6 +128,7 @@ class InterventionRow:
     reason_groups: tuple[str, ...]
     offer_percent: float
     outcome: str  # "" while the window is open
+    told: Words | None = None  # the first reason that raised the risk, as the operator saw it
 
 
 @dataclass(frozen=True, slots=True)

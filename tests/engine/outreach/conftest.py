@@ -18,16 +18,22 @@ from engine.outreach.planning import plan
 from engine.outreach.plans import approve
 from engine.outreach.templates import TemplateLibrary
 from engine.settings import Settings
+from engine.store.codec import to_text
 from engine.store.lease import lease
 from engine.store.migrate import migrate
 from engine.timeline import ChurnRule
-from engine.types import PlanRequest, PlanSummary, SendReport
+from engine.types import PlanRequest, PlanSummary, Reason, SendReport, Words
 
 AS_OF = datetime(2026, 10, 1)
 RULE = ChurnRule("inactive", horizon_days=28, lead_days=7, active_within_days=28)
 
 
 LIBRARY = TemplateLibrary()
+
+
+def told(group: str) -> Reason:
+    """A reason as a scoring run keeps it."""
+    return Reason(group, group, 0.5, 0.5, 9.0, 3.0, Words(f"{group}：9", f"{group}: 9"))
 
 
 @dataclass
@@ -82,7 +88,7 @@ class World:
                 risk=0.6,
                 value=120.0,
                 reason_groups=groups,
-                reasons='[{"group": "fading_use"}]',
+                reasons=to_text([told(group) for group in groups]),
                 model_id="m1",
                 scoring_run_id="r1",
                 cutoff=AS_OF,

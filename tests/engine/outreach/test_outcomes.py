@@ -20,6 +20,7 @@ from engine.outreach.history import COLUMNS, import_history
 from engine.outreach.outcomes import close_outcomes
 from engine.store.lease import lease
 from engine.timeline import ChurnRule
+from engine.types import Words
 
 
 def sent(world: Any, *user_ids: str, **request: Any) -> str:
@@ -230,6 +231,7 @@ def test_the_contacts_of_one_user(world: Any) -> None:
         assert log.contacts_of(ledger, "u050") == ()
     assert (row.status, row.sent_at, row.operator) == ("sent", world.now, "lin")
     assert row.reason_groups == ("fading_use",)
+    assert row.told == Words("fading_use：9", "fading_use: 9")
 
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet", "xlsx"])
