@@ -148,8 +148,9 @@ def rehearsed_drift(
         if all(_has_both(part) for part in parts):
             drifts.append(_drift(*parts))
     prior = PRIOR_CUTOFFS * np.square(PRIOR_DRIFT)
-    beyond_chance = np.sum(drifts, axis=0) if drifts else np.zeros(2)
-    variance = np.maximum(prior + beyond_chance, 0.0) / (PRIOR_CUTOFFS + len(drifts))
+    # Less than none cannot be: a few cutoffs that agree by luck must not take the prior away.
+    beyond_chance = np.maximum(np.sum(drifts, axis=0), 0.0) if drifts else np.zeros(2)
+    variance = (prior + beyond_chance) / (PRIOR_CUTOFFS + len(drifts))
     shift, scale = np.sqrt(variance).tolist()
     return shift, scale
 
