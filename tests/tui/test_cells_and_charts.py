@@ -13,7 +13,7 @@ from tui_support import HOSTILE
 from engine.types import Words
 from retention_tui.jobs import JobStatus
 from retention_tui.widgets.cells import clean, fit
-from retention_tui.widgets.charts import bar, braille_lines, spark
+from retention_tui.widgets.charts import bar, braille_lines, spark, whisker
 from retention_tui.widgets.job_bar import job_line, progress_cells
 
 
@@ -94,3 +94,10 @@ def test_the_job_line_fits(columns: int) -> None:
     assert "37%" in line
     assert "1:05" in line
     assert progress_cells(0.5, 4) == "[##--]"
+
+
+def test_an_interval_stands_on_its_scale_and_is_cut_at_the_ends() -> None:
+    assert whisker(0.75, 0.6, 0.9, (0.5, 1.0), 11) == "··├──●──┤··"
+    assert whisker(0.4, 0.2, 2.0, (0.5, 1.0), 5) == "●───┤"
+    assert whisker(math.nan, 0.0, 1.0, (0.0, 1.0), 4) == "    "
+    assert whisker(0.5, 0.4, 0.6, (0.0, 1.0), 0) == ""
