@@ -205,13 +205,15 @@ class UserScreen(DataScreen):
     def _contacts(self, user: UserDetail) -> Content:
         if not user.contacts:
             return Content.styled(t("Nothing yet. Press i to write."), "$foreground-muted")
-        zone = self.workbench.timezone
+        zone, language = self.workbench.timezone, current_language()
         return Content("\n").join(
             Content.from_markup(
-                "[$foreground-muted]$when[/] $what [bold]$state[/]",
+                "[$foreground-muted]$when[/] $what [bold]$state[/][$foreground-muted]$why[/]",
                 when=day(contact.decided_at, zone),
                 what=clean(self.workbench.template_title(contact.template_id) or name(contact.arm)),
                 state=joined((name(contact.status), name(contact.outcome))),
+                # a later run may tell other reasons; this is what was seen when it was decided
+                why="" if contact.told is None else "\n" + clean(contact.told.pick(language)),
             )
             for contact in user.contacts
         )

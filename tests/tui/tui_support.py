@@ -248,6 +248,7 @@ def log_row(place: int) -> InterventionRow:
         reason_groups=("fading_use",),
         offer_percent=0.0,
         outcome="retained" if place % 3 else "churned",
+        told=Words("12 天没有学习", "No learning for 12 days"),
     )
 
 
