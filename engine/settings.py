@@ -172,8 +172,8 @@ class ReasonSettings(Section):
     """Users whose risk falls without their first reason. 去除首要原因后风险下降的用户比例下限。"""
     least_complete: Share = 0.95
     """Users whose reasons add up to the risk within 1 %. 原因之和与风险相符的用户比例下限。"""
-    least_same_first: Share = 0.5
-    """Users to whom another fit gives the same first reason. 另一次拟合首要原因相同的比例下限。"""
+    least_in_first_three: Share = 0.6
+    """Users whose first reason another fit has in its first three. 首要原因属于另一拟合前三的。"""
 
 
 class Settings(Section):

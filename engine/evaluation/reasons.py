@@ -90,10 +90,13 @@ def _held(found: Faithfulness, limits: ReasonSettings) -> list[tuple[Words, int,
     if (other := found.stability) is not None and other.compared >= FEWEST:
         held.append(
             (
-                Words("另一模型给出相同首要原因", "another model gives the same first reason"),
-                other.same_first,
+                Words(
+                    "首要原因在另一模型的前三个之中",
+                    "the first reason is among the first three of another model",
+                ),
+                other.in_first_three,
                 other.compared,
-                limits.least_same_first,
+                limits.least_in_first_three,
             )
         )
     return held

@@ -71,7 +71,7 @@ FIELDS = [
     ("risk", "margin", "0.3", 0.3),
     ("reasons", "least_lowered", "0.8", 0.8),
     ("reasons", "least_complete", "0.9", 0.9),
-    ("reasons", "least_same_first", "0.6", 0.6),
+    ("reasons", "least_in_first_three", "0.5", 0.5),
     ("monitor", "most_group_gap", "0.2", 0.2),
     ("monitor", "smallest_group", "50", 50),
     ("outreach", "holdout", "0.2", 0.2),

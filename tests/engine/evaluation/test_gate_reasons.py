@@ -43,8 +43,8 @@ def test_reasons_that_hold() -> None:
         (replace(GOOD, lowered=240), "without the first reason for 81%", "add up"),
         (replace(GOOD, complete=200), "add up to the risk for 67%", "without the first"),
         (
-            replace(GOOD, stability=Stability("other_fold", 0.2, 290, 100, 200)),
-            "the same first reason for 34%",
+            replace(GOOD, stability=Stability("other_fold", 0.2, 290, 60, 100)),
+            "first three of another model for 34%",
             "add up",
         ),
     ],
