@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from engine.data.summary import churn_rule, fingerprint, summary
 from engine.errors import DataError, StateError
 from engine.explain.words import written
-from engine.features.attributes.schema import timeless
 from engine.features.available import available
 from engine.features.catalogue import FeatureSpec, specs_named
 from engine.features.frame import FeatureFrame, no_sequences
@@ -32,6 +31,8 @@ from engine.types import InterventionRow, ScoringRun, Words
 
 if TYPE_CHECKING:
     import duckdb
+
+    from engine.models.blend import RiskModel
 
 EACH = 3
 """Users shown who stayed, and who left."""
@@ -93,23 +94,22 @@ class Similar:
         """
         asked = scored_user(self._places, user_id)
         run = asked.run
+        scene = self._scene_of(run)
+        own = np.flatnonzero(scene.now.user_ids == user_id)
+        if not len(own):
+            raise _data_changed(user_id)
+        row = int(own[0])
+        values, segment = scene.now.values[row], str(scene.now.segments[row])
+        ranks = scene.space.placed(values)
+        rows = _comparable(scene.past, user_id, segment)
+        apart = scene.space.differences(ranks, rows)
+        distance = apart.sum(axis=1)
+        order = _nearest_first(scene.past, rows, distance)
+        shown = _shown(scene.past, rows, order)
+        users = sorted({str(scene.past.user_ids[rows[one]]) for one in shown})
         with lease(self._places.behaviour) as connection:
-            scene = self._scene_of(connection, run)
-            own = np.flatnonzero(scene.now.user_ids == user_id)
-            if not len(own):
-                raise _data_changed(user_id)
-            row = int(own[0])
-            values, segment = scene.now.values[row], str(scene.now.segments[row])
-            ranks = scene.space.placed(values)
-            rows = _comparable(scene.past, user_id, segment)
-            apart = scene.space.differences(ranks, rows)
-            distance = apart.sum(axis=1)
-            order = _nearest_first(scene.past, rows, distance)
-            shown = _shown(scene.past, rows, order)
-            names = _names(connection, [str(scene.past.user_ids[rows[one]]) for one in shown])
-        contacts = contacts_of_users(
-            self._places.ledger, sorted({str(scene.past.user_ids[rows[one]]) for one in shown})
-        )
+            names = _names(connection, users)
+        contacts = contacts_of_users(self._places.ledger, users)
         found = [
             self._told(scene, rows[one], float(distance[one]), apart[one], ranks, values, names,
                        contacts)
@@ -129,24 +129,19 @@ class Similar:
             left=tuple(one for one in found if one.left),
         )
 
-    def _scene_of(self, connection: duckdb.DuckDBPyConnection, run: ScoringRun) -> _Scene:
-        key = (run.scoring_run_id, fingerprint(connection))
+    def _scene_of(self, run: ScoringRun) -> _Scene:
+        with lease(self._places.behaviour) as connection:
+            key = (run.scoring_run_id, fingerprint(connection))
         if self._scene is not None and self._scene.key == key:
             return self._scene
-        if timeless(connection):
-            raise StateError(
-                "no_past",
-                "The data of this workspace have no time axis: there are no past cutoffs",
-                next_step="`retention why USER` compares with users who stayed",
-            )
-        from engine.models.blend import RiskModel
-
-        model = Registry(self._places.models, self._places.ledger).load(run.model_id)
-        assert isinstance(model, RiskModel)  # others are of tables without a time axis
-        rule, facts = churn_rule(connection), available(connection)
+        # Outside the lease: a model's libraries take seconds to import, its weights one to find.
+        model = _dated_model(self._places, run)
         snapshots = workspace_snapshots(self._places, self._settings)
-        now = kept_table(connection, rule, run.cutoff, model.columns, facts, snapshots)
-        past = past_users(connection, rule, run.cutoff, model.columns, facts, snapshots)
+        with lease(self._places.behaviour) as connection:
+            rule, facts = churn_rule(connection), available(connection)
+            now = kept_table(connection, rule, run.cutoff, model.columns, facts, snapshots)
+            past = past_users(connection, rule, run.cutoff, model.columns, facts, snapshots)
+            loaded = summary(connection)
         if now is None or past is None:
             raise StateError(
                 "no_snapshots",
@@ -157,7 +152,6 @@ class Similar:
             )
         weighed = column_importance(model, _plain_frame(past, model.columns), seed=0)
         found = space(past.values, weighed)
-        loaded = summary(connection)
         assert loaded is not None  # `fingerprint` has found it
         self._scene = _Scene(
             key,
@@ -201,6 +195,20 @@ class Similar:
                 if cutoff <= contact.decided_at < scene.rule.window(cutoff)[1]
             ),
         )
+
+
+def _dated_model(places: Places, run: ScoringRun) -> RiskModel:
+    """The model of `run`; raises `StateError` for one of a table without a time axis."""
+    from engine.models.blend import RiskModel
+
+    model = Registry(places.models, places.ledger).load(run.model_id)
+    if not isinstance(model, RiskModel):
+        raise StateError(
+            "no_past",
+            "The data of this workspace have no time axis: there are no past cutoffs",
+            next_step="`retention why USER` compares with users who stayed",
+        )
+    return model
 
 
 def _comparable(past: PastUsers, user_id: str, segment: str) -> NDArray[np.int64]:

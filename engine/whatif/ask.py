@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from engine.data.summary import churn_rule, fingerprint, summary
 from engine.errors import DataError, StateError
-from engine.features.attributes.schema import timeless
 from engine.features.available import available
 from engine.features.catalogue import specs_named
 from engine.outreach.template_counts import template_arms
@@ -45,7 +44,6 @@ class _Scene:
     """What every user's answer shares, for one scoring run and one state of the data."""
 
     key: tuple[str, str]  # scoring run, fingerprint of the data
-    model: RiskModel
     around: Surroundings
     usual: tuple[UsualKind, ...]
     currency: str
@@ -60,6 +58,7 @@ class WhatIf:
     def __init__(self, places: Places, settings: Settings) -> None:
         self._places = places
         self._settings = settings
+        self._model: tuple[str, RiskModel] | None = None  # scoring run, its model
         self._scene: _Scene | None = None
 
     def of(self, user_id: str) -> WhatIfReport:
@@ -70,8 +69,10 @@ class WhatIf:
         """
         asked = scored_user(self._places, user_id)
         run = asked.run
+        # Before the lease: the libraries of a model take seconds to import.
+        model = self._model_of(run)
         with lease(self._places.behaviour) as connection:
-            scene = self._scene_of(connection, run)
+            scene = self._scene_of(connection, run, model.columns)
             history = read_history(connection, user_id, run.cutoff)
             if history is None:
                 raise _data_changed(user_id)
@@ -80,7 +81,6 @@ class WhatIf:
         together = pairs(edits)
         chosen: list[tuple[Edit, ...]] = [*((edit,) for edit in edits), *together]
         changes = [NO_CHANGE, *map(_joined, chosen)]
-        model = scene.model
         variants = recompute(
             history,
             changes,
@@ -103,20 +103,19 @@ class WhatIf:
             pair=_best(single, double),
         )
 
-    def _scene_of(self, connection: duckdb.DuckDBPyConnection, run: ScoringRun) -> _Scene:
+    def _model_of(self, run: ScoringRun) -> RiskModel:
+        if self._model is None or self._model[0] != run.scoring_run_id:
+            self._model = (run.scoring_run_id, _served(self._places, run))
+        return self._model[1]
+
+    def _scene_of(
+        self, connection: duckdb.DuckDBPyConnection, run: ScoringRun, columns: tuple[str, ...]
+    ) -> _Scene:
         key = (run.scoring_run_id, fingerprint(connection))
         if self._scene is not None and self._scene.key == key:
             return self._scene
-        if timeless(connection):
-            raise StateError(
-                "no_events_to_edit",
-                "The data of this workspace have no time axis",
-                why="What-if edits events: visits, payments, tickets, renewals",
-                next_step="`retention why USER` says what the risk rests on",
-            )
-        model = _served(self._places, run)
         rule, facts = churn_rule(connection), available(connection)
-        around = read_surroundings(connection, rule, run.cutoff, specs_named(model.columns), facts)
+        around = read_surroundings(connection, rule, run.cutoff, specs_named(columns), facts)
         loaded = summary(connection)
         assert loaded is not None  # `fingerprint` has found it
         usual = tuple(
@@ -125,7 +124,7 @@ class WhatIf:
                 _text("usual.sql"), {"cutoff": run.cutoff}
             ).fetchall()
         )
-        self._scene = _Scene(key, model, around, usual, loaded.currency)
+        self._scene = _Scene(key, around, usual, loaded.currency)
         return self._scene
 
     def _possible(
@@ -163,11 +162,20 @@ class WhatIf:
 
 
 def _served(places: Places, run: ScoringRun) -> RiskModel:
-    """The model of `run`, moved to the base rate as the run was."""
+    """The model of `run`, moved to the base rate as the run was.
+
+    Raises `StateError` for one of a table without a time axis.
+    """
     from engine.models.blend import RiskModel
 
     model = Registry(places.models, places.ledger).load(run.model_id)
-    assert isinstance(model, RiskModel)  # others are of tables without a time axis
+    if not isinstance(model, RiskModel):  # it is of a table without a time axis
+        raise StateError(
+            "no_events_to_edit",
+            "The data of this workspace have no time axis",
+            why="What-if edits events: visits, payments, tickets, renewals",
+            next_step="`retention why USER` says what the risk rests on",
+        )
     if run.prior_shift is None:
         return model
     return model.with_calibration(model.calibration.moved(run.prior_shift.shift))

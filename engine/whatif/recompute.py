@@ -86,7 +86,12 @@ def recompute(
     import duckdb
 
     names = [f"{number:06d}" for number in range(len(changes))]
-    with duckdb.connect(config={"threads": 1}) as connection:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(behaviour_sql())
         _fill_users(connection, history, names)
