@@ -134,9 +134,9 @@ def why(
         why_not = "" if detail.unscored is None else detail.unscored.pick(session.language)
         session.say("{user} has no risk: {why_not}", user=printable(user), why_not=why_not)
         return
+    who = f"{detail.name} ({detail.user_id})" if detail.name else detail.user_id
     print(
-        f"{detail.name} ({detail.user_id})  "
-        f"{session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
+        f"{printable(who)}  {session.t('risk')} {detail.row.risk:.3f} {session.t(detail.row.band)}"
     )
     show_course(session, detail.by_day)
     _show_reasons(session, detail.explanation)

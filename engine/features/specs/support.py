@@ -105,7 +105,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         "days",
         1,
         True,
-        Words("工单等待天数", "days a ticket waits"),
+        Words("工单等待天数", "days a ticket has waited"),
         words("未解决的工单已等待 {value}", "A ticket has been waiting for {value}"),
         _TICKETS,
     ),
