@@ -156,6 +156,27 @@ class OutreachSettings(Section):
     """Cost of one message, in the currency of the mapping. 每条消息的成本。"""
 
 
+class SmtpSettings(Section):
+    """The mail server; its password is in RETENTION_SMTP_PASSWORD. 邮件服务器，密码放环境变量。"""
+
+    host: str = ""
+    """Empty: messages go to the outbox only. 留空则只写入发件箱文件夹。"""
+    port: int = Field(default=587, ge=1, le=65_535)
+    """587 with starttls, 465 with tls. 端口。"""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """starttls or tls; none for this machine only. 加密方式；none 仅限本机。"""
+    username: str = ""
+    """Empty: the server asks for no login. 登录名；留空则不登录。"""
+    messages_per_minute: float = Field(default=120, gt=0)
+    """The server's limit, or less. 每分钟最多发送的封数。"""
+    timeout_s: float = Field(default=30, gt=0)
+    """Seconds that one answer may take. 等待服务器应答的秒数。"""
+    attempts: int = Field(default=3, ge=1, le=10)
+    """To connect, in one call. 每次连接的尝试次数。"""
+    most_rejected_share: Share = 0.05
+    """Of the messages of one call; above it the call stops. 被拒收比例的上限，超过即停止。"""
+
+
 class MonitorSettings(Section):
     """Watching the model in service. 在用模型的监控。"""
 
@@ -186,6 +207,7 @@ class Settings(Section):
     reasons: ReasonSettings = ReasonSettings()
     monitor: MonitorSettings = MonitorSettings()
     outreach: OutreachSettings = OutreachSettings()
+    smtp: SmtpSettings = SmtpSettings()
 
 
 def load_settings(folder: Path) -> Settings:

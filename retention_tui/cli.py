@@ -132,6 +132,7 @@ for command in (
     outreach.plan,
     outreach.approve,
     outreach.send,
+    outreach.resolve,
     outreach.outcomes,
     outreach.effect,
     outreach.export,

@@ -103,6 +103,8 @@ class SendReport:
     unknown: int
     outbox: Path | None
     changed: int = 0  # the text is no longer the approved one: back to approval, not sent
+    refused: int = 0  # for good, by the mail server
+    deferred: int = 0  # did not leave: the next call tries them again
 
 
 @dataclass(frozen=True, slots=True)

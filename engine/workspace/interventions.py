@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +16,8 @@ from engine.effects.readout import read_out
 from engine.errors import UsageError
 from engine.outreach import audit, history, log, outcomes, planning, plans, preview
 from engine.outreach.delivery.outbox import Outbox
-from engine.outreach.delivery.send import send
+from engine.outreach.delivery.send import Delivery, send
+from engine.outreach.delivery.smtp import PASSWORD_VARIABLE, Relay
 from engine.outreach.lint import lint
 from engine.outreach.templates import TemplateLibrary
 from engine.places import Places
@@ -133,18 +136,43 @@ class Interventions:
         """Take back what has not been sent."""
         return plans.cancel(self._places.ledger, plan_id, operator=operator, now=self._clock())
 
-    def send(self, plan_id: str, operator: str) -> SendReport:
-        """Deliver an approved plan to the outbox; again sends only what is missing."""
+    def send(self, plan_id: str, operator: str, *, by_smtp: bool = False) -> SendReport:
+        """Deliver an approved plan to the outbox, or to the mail server of `[smtp]`; again sends
+        only what is missing."""
+        if not by_smtp:
+            outbox = self._places.outbox
+            return self._send(plan_id, operator, Outbox(outbox), outbox)
+        password = os.environ.get(PASSWORD_VARIABLE)
+        sender = self._settings.outreach.sender_address
+        with Relay(
+            self._settings.smtp, sender, password, wait=time.sleep, monotonic=time.monotonic
+        ) as relay:
+            return self._send(plan_id, operator, relay, None)
+
+    def _send(
+        self, plan_id: str, operator: str, delivery: Delivery, outbox: Path | None
+    ) -> SendReport:
         return send(
             self._places.ledger,
             self._places.behaviour,
             plan_id,
             self._settings,
-            Outbox(self._places.outbox),
+            delivery,
             operator=operator,
             now=self._clock(),
-            outbox=self._places.outbox,
+            outbox=outbox,
             library=self._library,
+            clock=self._clock,
+        )
+
+    def resolve(self, intervention_id: str, operator: str, *, was_sent: bool) -> None:
+        """Say what became of a message that is `unknown`."""
+        plans.resolve(
+            self._places.ledger,
+            intervention_id,
+            was_sent=was_sent,
+            operator=operator,
+            now=self._clock(),
         )
 
     def log(self, text: str = "", start: int = 0, count: int = 100) -> LogPage:

@@ -158,25 +158,43 @@ def send(
 ) -> None:
     """Deliver an approved plan; running it twice sends nothing twice."""
     session: Session = context.obj
-    if to is Channel.SMTP:
-        raise UsageError(
-            "smtp_unavailable",
-            "Sending by SMTP is not part of this version",
-            next_step="Send to the outbox and hand its .eml files to your mail system",
-        )
-    report = session.workspace.interventions.send(plan_id, session.workspace.operator)
+    workspace = session.workspace
+    report = workspace.interventions.send(plan_id, workspace.operator, by_smtp=to is Channel.SMTP)
     session.say(
         "{sent} sent to {outbox}; {already} were already sent, {suppressed} suppressed, "
         "{expired} expired, {unknown} unknown",
         sent=report.sent,
-        outbox=report.outbox,
+        outbox=report.outbox or session.t("the mail server"),
         already=report.already_sent,
         suppressed=report.suppressed,
         expired=report.expired,
         unknown=report.unknown,
     )
+    if report.refused or report.deferred:
+        session.say(
+            "{refused} refused for good, {deferred} to be tried again by the same command",
+            refused=report.refused,
+            deferred=report.deferred,
+        )
+    if report.unknown:
+        session.say("Unknown ones may have left: look at the server, then retention resolve ID")
     if session.as_json:
         session.emit(report)
+
+
+def resolve(
+    context: typer.Context,
+    intervention_id: Annotated[str, typer.Argument(metavar="INTERVENTION")],
+    sent: Annotated[bool, typer.Option("--sent/--not-sent", help="What the server's log says")],
+) -> None:
+    """Say what became of a message whose sending was cut off; --not-sent releases it again."""
+    session: Session = context.obj
+    workspace = session.workspace
+    workspace.interventions.resolve(intervention_id, workspace.operator, was_sent=sent)
+    if sent:
+        session.say("{intervention} counts as sent", intervention=intervention_id)
+    else:
+        session.say("{intervention} goes out with the next send", intervention=intervention_id)
 
 
 def outcomes(context: typer.Context) -> None:

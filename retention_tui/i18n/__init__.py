@@ -52,6 +52,12 @@ def t(message: str, **values: object) -> str:
     return text.format(**values) if values else text
 
 
+def in_each_language(message: str, **values: object) -> str:
+    """`message` in every language, a line each: for who has not chosen one yet."""
+    texts = (_catalogue(language).gettext(message) for language in LANGUAGES)
+    return "\n".join(text.format(**values) for text in texts)
+
+
 def tn(singular: str, plural: str, n: int, **values: object) -> str:
     """`singular` or `plural` by `n` in the language in use, with `{n}` filled."""
     text = _catalogue(_language).ngettext(singular, plural, n)

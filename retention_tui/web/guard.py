@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from retention_tui.i18n import N_, in_each_language
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SESSION_PATH = "/ws"
@@ -54,7 +56,9 @@ class Guard:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.host != urlsplit(self.public_url).netloc:
-            raise web.HTTPForbidden(text=f"请打开 {self.public_url} · Open {self.public_url}")
+            raise web.HTTPForbidden(
+                text=in_each_language(N_("Open {address}"), address=self.public_url)
+            )
         if not hmac.compare_digest(request.cookies.get(self.cookie, "").encode(), self._secret):
             return self._let_in(request)
         if request.path.startswith("/static") and request.path.endswith("/"):
@@ -63,14 +67,18 @@ class Guard:
             return await handler(request)
         if self.live >= self.most_sessions:
             raise web.HTTPServiceUnavailable(
-                text=f"{self.most_sessions} 个会话都在使用中，请关闭一个再打开。\n"
-                f"All {self.most_sessions} sessions are in use: close one, then open this again."
+                text=in_each_language(
+                    N_("All {n} sessions are in use: close one, then open this again."),
+                    n=self.most_sessions,
+                )
             )
         if request.path == "/":
             return await handler(request)
         # A page of another site may open a WebSocket to here, but cannot forge its own origin.
         if request.headers.get("Origin") != self.public_url:
-            raise web.HTTPForbidden(text="another site may not open this app")
+            raise web.HTTPForbidden(
+                text=in_each_language(N_("Another site may not open this app."))
+            )
         self.live += 1
         try:
             return await handler(request)
@@ -80,8 +88,9 @@ class Guard:
     def _let_in(self, request: web.Request) -> web.StreamResponse:
         if not hmac.compare_digest(request.query.get("token", "").encode(), self._secret):
             raise web.HTTPUnauthorized(
-                text="请使用 `retention serve` 打印的、带令牌的完整地址。\n"
-                "Open the whole address that `retention serve` printed, with its token."
+                text=in_each_language(
+                    N_("Open the whole address that `retention serve` printed, with its token.")
+                )
             )
         welcome = web.HTTPFound("/")  # the token leaves the address bar and the history
         welcome.set_cookie(

@@ -89,6 +89,14 @@ FIELDS = [
     ("outreach", "not_after_days", "3", 3),
     ("outreach", "max_percent", "12.5", 12.5),
     ("outreach", "contact_cost", "0", 0.0),
+    ("smtp", "host", '"mail.example.com"', "mail.example.com"),
+    ("smtp", "port", "465", 465),
+    ("smtp", "security", '"tls"', "tls"),
+    ("smtp", "username", '"care"', "care"),
+    ("smtp", "messages_per_minute", "30", 30.0),
+    ("smtp", "timeout_s", "10", 10.0),
+    ("smtp", "attempts", "5", 5),
+    ("smtp", "most_rejected_share", "0.02", 0.02),
 ]
 
 
@@ -124,7 +132,7 @@ def test_an_unknown_section_names_line_and_nearest(tmp_path: Path) -> None:
         load_settings(tmp_path)
     assert str(raised.value) == (
         f"{path}, line 2: outreech is not known. "
-        "The keys here are workspace, data, training, risk, reasons, monitor, outreach. "
+        "The keys here are workspace, data, training, risk, reasons, monitor, outreach, smtp. "
         "Did you mean 'outreach'?"
     )
 

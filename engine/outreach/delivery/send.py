@@ -2,22 +2,24 @@
 
 For each message: the ledger says `sending` (committed), the message is produced, the ledger says
 `sent`. After a crash a row stands in `sending`: when the outbox holds its file it was sent, else it
-becomes `unknown` and a person decides. Nothing is ever sent again by itself.
+becomes `unknown` and a person decides. Nothing is ever sent again by itself. A mail server may take
+seconds for a message: the ledger is free meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.errors import StateError, StorageError
+from engine.errors import RetentionError, StateError, StorageError, UsageError
 from engine.outreach import audit
 from engine.outreach.context import Facts, facts, restored
+from engine.outreach.delivery.faults import Deferred, Refused, Uncertain, Unreachable
 from engine.outreach.guardrails import AT_SENDING, Case, History, first_stop, histories
 from engine.outreach.interventions import Step, advance, record, standing_of
 from engine.outreach.message import Envelope, build, message_id
@@ -37,8 +39,19 @@ BATCH = 50
 CHANGED = "text changed after approval"
 
 
+LEAST_JUDGED = 20
+"""Messages of a call before its share of refused ones says anything."""
+
+MOST_UNCERTAIN = 3
+"""In a row: a server that never answers to the end of a message is not asked again."""
+
+
 class Delivery(Protocol):
-    """Where messages go; see `Outbox`."""
+    """Where messages go; see `Outbox` and `Relay`."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether one message may take longer than others may wait for the ledger."""
 
     def produced(self, intervention_id: str) -> bool:
         """Whether the message is known to have left."""
@@ -71,6 +84,7 @@ class _Run:
     operator: str
     now: datetime
     not_after: datetime
+    clock: Callable[[], datetime] | None
 
 
 def send(
@@ -84,10 +98,12 @@ def send(
     now: datetime,
     outbox: Path | None = None,
     library: TemplateLibrary | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> SendReport:
     """Deliver what is approved and not yet sent; calling it again sends only what is missing.
 
-    Suppressions, consent, cool-downs and the plan's last day are looked at again. Raises
+    Suppressions, consent, cool-downs and the plan's last day are looked at again. A slow delivery
+    may take hours: `clock` then says when each message left, and `now` when the call began. Raises
     `StateError` when the plan is not approved.
     """
     library = library or TemplateLibrary()
@@ -95,20 +111,10 @@ def send(
     with lease(ledger, write=True) as connection:
         not_after, already = _begin(connection, plan_id, delivery, counts, operator, now)
         rows = _approved(connection, plan_id)
-    run = _Run(library, settings, delivery, operator, now, not_after)
+    run = _Run(library, settings, delivery, operator, now, not_after, clock)
     _, people = facts(behaviour, [row.user_id for row in rows]) if rows else (None, {})
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
-        with lease(ledger, write=True) as connection:
-            past = histories(connection, [row.user_id for row in batch])
-            desk = _Desk(connection, [row.intervention_id for row in batch], run)
-            try:
-                for row in batch:
-                    person, history = people.get(row.user_id), past.get(row.user_id, History())
-                    counts[_one(desk, row, person, history, run)] += 1
-            finally:
-                # A lease rolls back when it is left by an error: what happened must stay said.
-                desk.commit()
+    deliver = _one_by_one if delivery.slow else _in_batches
+    deliver(ledger, rows, people, run, counts)
     with lease(ledger, write=True) as connection:
         unknown = _finish(connection, plan_id, counts, operator, now)
     return SendReport(
@@ -120,7 +126,87 @@ def send(
         unknown=unknown,
         outbox=outbox,
         changed=counts["pending_approval"],
+        refused=counts["failed_permanent"],
+        deferred=counts["approved"],
     )
+
+
+def _in_batches(
+    ledger: Path,
+    rows: Sequence[_Row],
+    people: Mapping[str, Facts],
+    run: _Run,
+    counts: Counter[str],
+) -> None:
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        with lease(ledger, write=True) as connection:
+            past = histories(connection, [row.user_id for row in batch])
+            desk = _Desk(connection, [row.intervention_id for row in batch], run)
+            try:
+                for row in batch:
+                    person, history = people.get(row.user_id), past.get(row.user_id, History())
+                    ready = _prepared(desk, row, person, history, run)
+                    if isinstance(ready, str):
+                        counts[ready] += 1
+                        continue
+                    step, fault = _delivered(ready, run)
+                    counts[desk.say(step)] += 1
+                    if fault is not None:
+                        raise fault
+            finally:
+                # A lease rolls back when it is left by an error: what happened must stay said.
+                desk.commit()
+
+
+def _one_by_one(
+    ledger: Path,
+    rows: Sequence[_Row],
+    people: Mapping[str, Facts],
+    run: _Run,
+    counts: Counter[str],
+) -> None:
+    """Between two leases one message is handed over; what became of it is said in the second."""
+    uncertain = 0
+    for row in rows:
+        run = run if run.clock is None else replace(run, now=run.clock())
+        with lease(ledger, write=True) as connection:
+            history = histories(connection, [row.user_id]).get(row.user_id, History())
+            desk = _Desk(connection, [row.intervention_id], run)
+            ready = _prepared(desk, row, people.get(row.user_id), history, run)
+            desk.commit()
+        if isinstance(ready, str):
+            counts[ready] += 1
+            continue
+        step, fault = _delivered(ready, run)
+        with lease(ledger, write=True) as connection:
+            record(connection, [step], operator=run.operator, now=run.now)
+        counts[step.status] += 1
+        uncertain = uncertain + 1 if step.status == "unknown" else 0
+        if fault is not None:
+            raise fault
+        _stop_when_bad(counts, uncertain, run)
+
+
+def _stop_when_bad(counts: Counter[str], uncertain: int, run: _Run) -> None:
+    """Raise `StateError` when going on would harm the sender's name or the log."""
+    tried = counts["sent"] + counts["failed_permanent"]
+    share = counts["failed_permanent"] / max(1, tried)
+    limit = run.settings.smtp.most_rejected_share
+    if tried >= LEAST_JUDGED and share > limit:
+        raise StateError(
+            "refusals",
+            f"The mail server refused {counts['failed_permanent']} of {tried} messages",
+            why=f"More than {limit:.0%} (smtp.most_rejected_share) harm the sender's reputation",
+            next_step="Look at the addresses in the log; the rest of the plan waits",
+        )
+    if uncertain >= MOST_UNCERTAIN:
+        raise StateError(
+            "uncertain",
+            f"The mail server gave no answer to the last {uncertain} messages",
+            why="Each of them may have left; more would only add to them",
+            next_step="Look into the server's log, say which were sent, then send the plan again",
+        )
 
 
 def _begin(
@@ -189,8 +275,19 @@ class _Desk:
         self._connection.execute("BEGIN")
 
 
-def _one(desk: _Desk, row: _Row, person: Facts | None, history: History, run: _Run) -> str:
-    """Send or stop one message; returns the status that it reached."""
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A message that the ledger calls `sending`."""
+
+    row: _Row
+    raw: bytes
+    message_id: str
+
+
+def _prepared(
+    desk: _Desk, row: _Row, person: Facts | None, history: History, run: _Run
+) -> _Ready | str:
+    """Make one message ready, or stop it; returns the status that it reached then."""
 
     def step(status: str, reason: str = "", sha256: str | None = None, mail: str = "") -> str:
         return desk.say(Step(row.intervention_id, status, reason, sha256, mail or None))
@@ -211,16 +308,26 @@ def _one(desk: _Desk, row: _Row, person: Facts | None, history: History, run: _R
     step("sending", mail=mail)
     # Said before it is done: after a crash in between, this row cannot be taken for unsent.
     desk.commit()
+    return _Ready(row, raw, mail)
+
+
+def _delivered(ready: _Ready, run: _Run) -> tuple[Step, RetentionError | None]:
+    """Let one message leave; what became of it, and the fault that ends the call."""
+    name, mail = ready.row.intervention_id, ready.message_id
     try:
-        run.delivery.deliver(row.intervention_id, raw)
-    except StorageError as error:
-        if run.delivery.produced(row.intervention_id):
-            step("sent", mail=mail)
-        else:
-            # It certainly did not leave, so the next call may try it again.
-            step("approved", error.what)
-        raise
-    return step("sent", mail=mail)
+        run.delivery.deliver(name, ready.raw)
+    except Refused as error:
+        return Step(name, "failed_permanent", error.what, message_id=mail), None
+    except Deferred as error:
+        return Step(name, "approved", error.what), None
+    except Uncertain as error:
+        return Step(name, "unknown", error.what, message_id=mail), None
+    except (StorageError, Unreachable, UsageError) as error:
+        if run.delivery.produced(name):
+            return Step(name, "sent", message_id=mail), error
+        # It certainly did not leave, so the next call may try it again.
+        return Step(name, "approved", error.what), error
+    return Step(name, "sent", message_id=mail), None
 
 
 def _render(row: _Row, person: Facts, run: _Run) -> RenderedMessage:
