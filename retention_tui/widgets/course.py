@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from textual.content import Content
+from typing import TYPE_CHECKING
 
 from engine.horizons import STANDARD_DAYS, RiskByDay, RiskOnDay
 from retention_tui.i18n import t
 from retention_tui.i18n.formats import number, percent
 from retention_tui.widgets.charts import spark
+
+if TYPE_CHECKING:
+    from textual.content import Content
 
 CURVE_CELLS = 12
 """Of the drawn course: one column each step of the rule's window."""
@@ -18,6 +21,8 @@ LINE_DAYS = 3
 
 def course_line(told: RiskByDay | None) -> Content:
     """The interval, the days that operators ask for, and the curve."""
+    from textual.content import Content  # the command line uses the words below without it
+
     if told is None:
         return Content.styled(not_stored(), "$foreground-muted")
     interval = t("{low}–{high} at {level}", low=number(told.low, 2), high=number(told.high, 2),

@@ -82,7 +82,7 @@ async def test_a_screen_behind_takes_the_language_on_return(fake: FakeEngineClie
 
 async def test_help_leads_with_the_screen_and_tells_the_workspace(fake: FakeEngineClient) -> None:
     app = workbench(fake, language="en")
-    async with running(app, (100, 90)) as pilot:
+    async with running(app, (100, 110)) as pilot:
         await pilot.press("4", "question_mark")
         await wait_for(pilot, lambda: isinstance(app.screen, HelpScreen), "opens")
         text = screen_text(app)
