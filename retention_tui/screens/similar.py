@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.similar.report import SimilarReport, SimilarUser
@@ -15,8 +13,9 @@ from engine.types import InterventionRow
 from retention_tui.actions import bindings
 from retention_tui.i18n import current_language, t
 from retention_tui.i18n.formats import day, number, percent
-from retention_tui.screens.base import DataScreen, joined
+from retention_tui.screens.base import joined
 from retention_tui.screens.compose import ComposeScreen
+from retention_tui.screens.one_user import OneUserScreen
 from retention_tui.widgets.cells import clean, clip
 from retention_tui.widgets.lines import hanging
 from retention_tui.widgets.pane import Pane
@@ -27,28 +26,15 @@ NAME_CELLS = 20
 INDENT = Content("    ")
 
 
-class SimilarScreen(DataScreen):
+class SimilarScreen(OneUserScreen):
     """The nearest who left beside the nearest who stayed."""
 
     SCOPE = "similar"
-    MODE = "risk"
-    CSS_PATH = "one_user.tcss"
     BINDINGS: ClassVar[list[Any]] = bindings("similar")
 
     def __init__(self, user_id: str) -> None:
-        super().__init__()
-        self.user_id = user_id
+        super().__init__(user_id)
         self._report: SimilarReport | None = None
-
-    def content(self) -> ComposeResult:
-        yield Static(id="who")
-        yield Static(id="now")
-        with Pane(id="told"):
-            yield Static()
-        yield Static(id="caveat")
-
-    def home(self) -> Widget | None:
-        return self.query_one("#told")
 
     async def fetch(self) -> SimilarReport:
         return await self.workbench.client.similar(self.user_id)

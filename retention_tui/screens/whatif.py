@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.whatif.report import Possibility, WhatIfReport
 from retention_tui.actions import bindings
 from retention_tui.i18n import current_language, t
 from retention_tui.i18n.formats import day, number, signed
-from retention_tui.screens.base import DataScreen, joined
+from retention_tui.screens.base import joined
 from retention_tui.screens.compose import ComposeScreen
+from retention_tui.screens.one_user import OneUserScreen
 from retention_tui.widgets.cells import clean, clip
 from retention_tui.widgets.lines import hanging
 from retention_tui.widgets.pane import Pane
@@ -29,28 +28,15 @@ NO_CHANGE = 0.005
 """Less is nothing that the two shown digits could tell."""
 
 
-class WhatIfScreen(DataScreen):
+class WhatIfScreen(OneUserScreen):
     """One user's possibilities, the largest fall of the risk first."""
 
     SCOPE = "whatif"
-    MODE = "risk"
-    CSS_PATH = "one_user.tcss"
     BINDINGS: ClassVar[list[Any]] = bindings("whatif")
 
     def __init__(self, user_id: str) -> None:
-        super().__init__()
-        self.user_id = user_id
+        super().__init__(user_id)
         self._report: WhatIfReport | None = None
-
-    def content(self) -> ComposeResult:
-        yield Static(id="who")
-        yield Static(id="now")
-        with Pane(id="told"):
-            yield Static()
-        yield Static(id="caveat")
-
-    def home(self) -> Widget | None:
-        return self.query_one("#told")
 
     async def fetch(self) -> WhatIfReport:
         return await self.workbench.client.what_if(self.user_id)
