@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 
 import duckdb
@@ -19,16 +19,16 @@ from benchmarks.peers.shops import Protocol
 from benchmarks.quality.ours import Floats, Loaded, load_mapping, split, trained
 from benchmarks.quality.protocols import CDNOW, ONLINE_RETAIL
 from benchmarks.quality.shop import EXAMPLES, LOADED_AT
+from benchmarks.reasons.sample import sample_world
 from engine.evaluation.coverage import held, interval_coverage, score_groups
 from engine.features.frame import FeatureFrame, LabelledFrame, concatenate
 from engine.features.times import with_times
 from engine.models.calibration import sigmoid
 from engine.models.intervals import LEVEL, RiskIntervals
 from engine.store.lease import lease
-from engine.timeline import ChurnRule, plan_cutoffs
+from engine.timeline import ChurnRule
 from engine.training.intervals import fit_intervals, rehearsed_drift
 from engine.training.rows import TrainingData
-from sample_db import generate
 
 CASE = "coverage"
 MODEL_SEED = 7
@@ -59,23 +59,7 @@ def measure_coverage(*, users: int, seed: int, quick: bool) -> list[Row]:
 
 
 def _sample(*, users: int, seed: int, quick: bool) -> list[Row]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        generate(folder / "world", users=users, seed=seed)
-        loaded = load_mapping(
-            folder / "world" / "mapping.toml",
-            folder / "world",
-            folder / "behaviour.duckdb",
-            now=datetime(2026, 11, 1) + timedelta(days=1),
-        )
-        plan = plan_cutoffs(
-            loaded.rule,
-            first_at=loaded.first_at,
-            as_of=loaded.as_of,
-            cutoffs=4 if quick else 8,
-            every_days=14,
-            test_cutoffs=3,
-        )
+    with sample_world(users=users, seed=seed, quick=quick) as (loaded, plan, truth_file):
         frames = timed(loaded, plan.all, (plan.calibrate, *plan.test))
         data = TrainingData(
             concatenate([frames[cutoff] for cutoff in plan.train]),
@@ -84,7 +68,7 @@ def _sample(*, users: int, seed: int, quick: bool) -> list[Row]:
             concatenate([frames[cutoff] for cutoff in plan.test]),
         )
         found = said(data, loaded.rule, quick=quick)
-        truth = true_risks(folder / "world" / "truth" / "hazard.parquet", found.later.frame)
+        truth = true_risks(truth_file, found.later.frame)
     return rows_of("sample", found) + truth_rows(found, truth)
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness import Row, say
 from benchmarks.peers.boosting import lightgbm_contributions, searched
-from benchmarks.quality.ours import Floats, Loaded, load_mapping, trained
+from benchmarks.quality.ours import Floats, Loaded, trained
 from benchmarks.reasons.causes import HIDDEN, NAMEABLE, dominant_causes, group_read
 from benchmarks.reasons.naming import (
     Named,
@@ -24,6 +21,7 @@ from benchmarks.reasons.naming import (
     interval,
     macro,
 )
+from benchmarks.reasons.sample import sample_world
 from benchmarks.reasons.taught import taught
 from engine.explain.components import NET
 from engine.explain.order import raising_first
@@ -34,10 +32,9 @@ from engine.features.frame import FeatureFrame, concatenate
 from engine.models.blend import RiskModel
 from engine.models.calibration import Calibration
 from engine.models.trees import TreeModel
-from engine.timeline import CutoffPlan, plan_cutoffs
+from engine.timeline import CutoffPlan
 from engine.training.rows import TrainingData, join
 from engine.types import Reason, Words
-from sample_db import generate
 from sample_db.mechanism import CAUSES
 
 CASE = "truth"
@@ -68,31 +65,14 @@ class Judged:
 
 def measure_truth(*, users: int, seed: int, quick: bool) -> list[Row]:
     """All figures on one world; the truth is read after every reason is computed."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        generate(folder / "world", users=users, seed=seed)
-        loaded = load_mapping(
-            folder / "world" / "mapping.toml",
-            folder / "world",
-            folder / "behaviour.duckdb",
-            now=datetime(2026, 11, 1) + timedelta(days=1),
-        )
-        plan = plan_cutoffs(
-            loaded.rule,
-            first_at=loaded.first_at,
-            as_of=loaded.as_of,
-            cutoffs=4 if quick else 8,
-            every_days=14,
-            test_cutoffs=3,
-        )
+    with sample_world(users=users, seed=seed, quick=quick) as (loaded, plan, truth_file):
         data = collected(loaded, plan)
         challenger = trained(
             data, loaded.rule, seed=MODEL_SEED, max_epochs=2 if quick else 12, threads=1
         )
         say(f"reasons: {CASE}: our champion is the {challenger.model.kind}")
-        truth = folder / "world" / "truth" / "hazard.parquet"
-        cause = dominant_causes(truth, data.test.frame)
-        planted = dominant_causes(truth, data.train.frame)
+        cause = dominant_causes(truth_file, data.test.frame)
+        planted = dominant_causes(truth_file, data.train.frame)
     found = judged(challenger.model, data, cause, quick=quick)
     tested = data.test.frame.take(np.flatnonzero(cause >= 0))
     bound = {TAUGHT: taught(data.train.frame, planted, tested)}
